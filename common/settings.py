@@ -1,0 +1,68 @@
+"""The process's settings. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import Field, PostgresDsn, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEV_LIVEKIT_URL = "ws://localhost:7880"
+DEV_LIVEKIT_API_KEY = "devkey-livekit-api-key-2024"
+DEV_LIVEKIT_API_SECRET = "devkey-livekit-api-secret-2024-min-32-chars"  # noqa: S105 - published default for development
+
+
+class Settings(BaseSettings):
+    """Everything a process takes from its environment; names are those of the environment variables."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    database_url: str = "postgresql://postgres@localhost:5432/liveagents"
+    """PostgreSQL, as `postgresql://…`; a unix socket goes in `?host=/path`."""
+
+    temporal_address: str = "localhost:7233"
+    temporal_namespace: str = "default"
+    temporal_ui_url: str = "http://localhost:8233"
+    """Base of the links into Temporal's web UI."""
+
+    livekit_url: str = DEV_LIVEKIT_URL
+    livekit_api_key: str = DEV_LIVEKIT_API_KEY
+    livekit_api_secret: SecretStr = SecretStr(DEV_LIVEKIT_API_SECRET)
+    livekit_internal_url: str | None = None
+    """The same server as `livekit_url`, as other services reach it (inside a compose network, say)."""
+
+    langfuse_host: str | None = None
+    langfuse_public_key: str | None = None
+    langfuse_secret_key: SecretStr | None = None
+
+    bionic_master_key: SecretStr = Field(default=SecretStr(""))
+    """32 random bytes in base64: encrypts secrets in Postgres and signs login links."""
+
+    bionic_api_key: SecretStr = Field(default=SecretStr(""))
+    """The API key that callers send as `Authorization: Bearer`."""
+
+    bionic_api_host: str = "127.0.0.1"
+    bionic_api_port: int = 8080
+    bionic_web_dir: str | None = None
+    """Where the built console lies; default `web/console/dist` beside the code."""
+
+    agent_runtime_api_url: str = "http://localhost:8080"
+    """The API's own base URL as other services and the browser's login link see it."""
+
+    bionic_heartbeat_seconds: float = Field(default=10.0, gt=0.5)
+    """Temporal heartbeat timeout of a hosted agent: a silent host is replaced after this long."""
+
+    bionic_drain_seconds: float = Field(default=3600.0, gt=0)
+    """How long a replica that takes no new calls may keep its running ones."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: str) -> str:
+        PostgresDsn(value)
+        return value
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
