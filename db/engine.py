@@ -1,0 +1,50 @@
+"""The connection pool and its sessions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from db.crypto import SecretBox
+
+
+def async_url(database_url: str) -> URL:
+    """`database_url` (`postgresql://…`) with the driver that we use."""
+    return make_url(database_url).set(drivername="postgresql+asyncpg")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A pool of connections, and the box that opens the secrets stored behind it."""
+
+    engine: AsyncEngine
+    box: SecretBox
+    sessions: async_sessionmaker[AsyncSession]
+
+    @classmethod
+    def connect(cls, database_url: str, master_key: str, *, pool_size: int = 10) -> Database:
+        """Make the pool; a connection is opened only when one is needed."""
+        engine = create_async_engine(
+            async_url(database_url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            connect_args={"timeout": 5, "command_timeout": 30},
+        )
+        return cls(engine, SecretBox(master_key), async_sessionmaker(engine, expire_on_commit=False))
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back when it raises."""
+        async with self.sessions.begin() as db_session:
+            yield db_session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()

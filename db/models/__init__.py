@@ -1,0 +1,24 @@
+"""One table per file."""
+
+from db.models.agent import AgentRow
+from db.models.agent_version import AgentVersionRow
+from db.models.base import Base
+from db.models.call import CallRow
+from db.models.deployment import DeploymentRow, TransitionRow
+from db.models.livekit_event import LiveKitEventRow
+from db.models.replica import ReplicaRow
+from db.models.setting import SettingRow
+from db.models.turn import TurnRow
+
+__all__ = [
+    "AgentRow",
+    "AgentVersionRow",
+    "Base",
+    "CallRow",
+    "DeploymentRow",
+    "LiveKitEventRow",
+    "ReplicaRow",
+    "SettingRow",
+    "TransitionRow",
+    "TurnRow",
+]

@@ -1,0 +1,44 @@
+"""Deployments: a wish to run a version, and all that became of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, HasCreated, HasId
+
+
+class DeploymentRow(HasId, HasCreated, Base):
+    """A wish to run `version` with `replicas` registrations."""
+
+    __tablename__ = "deployments"
+    __table_args__ = (Index(None, "agent_id", "created_at"),)
+
+    agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    replicas: Mapped[int]
+    status: Mapped[str]
+    reason: Mapped[str | None]
+    actor: Mapped[str]
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    sequence: Mapped[int] = mapped_column(server_default="0")
+    """Number of the newest transition: an older one that arrives late can't overwrite it."""
+
+
+class TransitionRow(Base):
+    """One change of a deployment's status. Written once, known by its number within the deployment."""
+
+    __tablename__ = "deployment_transitions"
+    __table_args__ = (UniqueConstraint("deployment_id", "sequence"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    deployment_id: Mapped[UUID] = mapped_column(ForeignKey("deployments.id", ondelete="CASCADE"))
+    sequence: Mapped[int]
+    status: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    actor: Mapped[str]
+    reason: Mapped[str | None]
+    attempt: Mapped[int]

@@ -1,0 +1,17 @@
+"""LiveKit's webhooks that were taken in, so that a repeated one is ignored."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, HasCreated
+
+
+class LiveKitEventRow(HasCreated, Base):
+    """One webhook, by the id that LiveKit gave it."""
+
+    __tablename__ = "livekit_events"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    event: Mapped[str]
+    room: Mapped[str | None]

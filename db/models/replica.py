@@ -1,0 +1,31 @@
+"""Replicas: one registration with LiveKit each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base
+
+
+class ReplicaRow(Base):
+    """The newest known state of a replica; only the same or a newer attempt may change it."""
+
+    __tablename__ = "replicas"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """The id of its workflow."""
+    agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), index=True)
+    deployment_id: Mapped[UUID] = mapped_column(ForeignKey("deployments.id", ondelete="CASCADE"), index=True)
+    version: Mapped[int]
+    number: Mapped[int]
+    status: Mapped[str]
+    attempt: Mapped[int]
+    host: Mapped[str | None]
+    worker_id: Mapped[str | None]
+    """LiveKit's id of the registration."""
+    reason: Mapped[str | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())

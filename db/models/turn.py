@@ -1,0 +1,32 @@
+"""Turns: one utterance each, with its latencies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base
+
+
+class TurnRow(Base):
+    """What the caller or the agent said. Latencies are in seconds and named as livekit-agents names them."""
+
+    __tablename__ = "turns"
+    __table_args__ = (UniqueConstraint("call_id", "item_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[UUID] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    item_id: Mapped[str]
+    """The chat item's id: the same turn written twice is one row."""
+    role: Mapped[str]
+    text: Mapped[str]
+    at: Mapped[datetime]
+    interrupted: Mapped[bool]
+    transcription_delay: Mapped[float | None]
+    end_of_turn_delay: Mapped[float | None]
+    llm_node_ttft: Mapped[float | None]
+    tts_node_ttfb: Mapped[float | None]
+    e2e_latency: Mapped[float | None]
