@@ -1,0 +1,1 @@
+"""Recogniser and voice that need no network and no key."""

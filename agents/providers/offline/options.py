@@ -1,0 +1,34 @@
+"""Options of the offline recogniser and the offline voice."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from agents.providers.base import ConfigModel
+
+Phrase = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class OfflineSttOptions(ConfigModel):
+    """PocketSphinx with its English model."""
+
+    grammar: list[Phrase] | None = Field(default=None, min_length=1, max_length=500)
+    """The phrases a caller may say. Without it any English is taken down, with many mistakes."""
+
+    interim_results: bool = True
+    """Whether the words so far are reported while the caller speaks."""
+
+
+class OfflineTtsOptions(ConfigModel):
+    """eSpeak NG."""
+
+    voice: str = Field(default="en", min_length=1, max_length=60)
+    """A language or voice that eSpeak knows: ``en``, ``en-us``, ``de``, ``en+f3``."""
+
+    rate: int = Field(default=175, ge=80, le=450)
+    """Words a minute."""
+
+    pitch: int = Field(default=50, ge=0, le=99)
+    """0 is low, 99 high."""

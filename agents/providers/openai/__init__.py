@@ -1,0 +1,1 @@
+"""Models behind the OpenAI HTTP API, whoever serves it."""
