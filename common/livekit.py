@@ -29,4 +29,8 @@ class LiveKitCredentials:
     @property
     def http_url(self) -> str:
         """The address of the server's HTTP API."""
-        return self.service_url.replace("ws", "http", 1) if self.service_url.startswith("ws") else self.service_url
+        return (
+            self.service_url.replace("ws", "http", 1)
+            if self.service_url.startswith("ws")
+            else self.service_url
+        )

@@ -45,7 +45,8 @@ class SecretBox:
         head = len(_FORMAT) + _KEY_ID_BYTES
         if sealed[:head] != _FORMAT + self._key_id:
             raise SecretUnreadable(
-                f"The secret of {row} was written with another BIONIC_MASTER_KEY. Restore that key, or enter the secret again."
+                f"The secret of {row} was written with another BIONIC_MASTER_KEY. "
+                "Restore that key, or enter the secret again."
             )
         nonce, body = sealed[head : head + _NONCE_BYTES], sealed[head + _NONCE_BYTES :]
         try:

@@ -19,7 +19,11 @@ class CallRow(HasId, HasCreated, Base):
     __table_args__ = (
         Index(None, "agent_id", "created_at"),
         Index(None, "created_at", "id"),
-        Index("ix_calls_open", "agent_id", postgresql_where=text("status IN ('waiting', 'active', 'recovering')")),
+        Index(
+            "ix_calls_open",
+            "agent_id",
+            postgresql_where=text("status IN ('waiting', 'active', 'recovering')"),
+        ),
     )
 
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, HasCreated, HasId
@@ -34,11 +34,11 @@ class TransitionRow(Base):
     __tablename__ = "deployment_transitions"
     __table_args__ = (UniqueConstraint("deployment_id", "sequence"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     deployment_id: Mapped[UUID] = mapped_column(ForeignKey("deployments.id", ondelete="CASCADE"))
     sequence: Mapped[int]
     status: Mapped[str]
-    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    at: Mapped[datetime]
     actor: Mapped[str]
     reason: Mapped[str | None]
     attempt: Mapped[int]

@@ -1,0 +1,1 @@
+"""All queries. Repositories never commit: the transaction belongs to whoever opened it."""

@@ -1,0 +1,163 @@
+"""Queries on deployments, their transitions and their replicas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.errors import NotFound
+from common.status import Status
+from db.models import AgentRow, DeploymentRow, ReplicaRow, TransitionRow
+
+
+@dataclass(frozen=True)
+class NewTransition:
+    """One change of status, as the workflow tells it."""
+
+    sequence: int
+    at: datetime
+    status: Status
+    actor: str
+    reason: str | None
+    attempt: int
+
+
+@dataclass(frozen=True)
+class ReplicaState:
+    """What one attempt says of its replica."""
+
+    id: str
+    agent_id: UUID
+    deployment_id: UUID
+    version: int
+    number: int
+    status: Status
+    attempt: int
+    host: str | None
+    worker_id: str | None
+    reason: str | None
+
+
+class DeploymentRepository:
+    """Reads and writes deployments."""
+
+    def __init__(self, db_session: AsyncSession) -> None:
+        self._db_session = db_session
+
+    async def create(
+        self, agent: AgentRow, deployment_id: UUID, version: int, replicas: int, actor: str
+    ) -> DeploymentRow:
+        """A new deployment, not yet begun. The agent must be locked."""
+        row = DeploymentRow(
+            id=deployment_id,
+            agent_id=agent.id,
+            version=version,
+            replicas=replicas,
+            status=Status.VALIDATING,
+            actor=actor,
+        )
+        self._db_session.add(row)
+        agent.deployment_id = deployment_id
+        agent.status = Status.VALIDATING
+        agent.last_error = None
+        await self._db_session.flush()
+        await self._db_session.refresh(row)
+        return row
+
+    async def get(self, deployment_id: UUID) -> DeploymentRow:
+        """One deployment.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = await self._db_session.get(DeploymentRow, deployment_id)
+        if row is None:
+            raise NotFound(f"There is no deployment {deployment_id}.")
+        return row
+
+    async def transitions(self, deployment_id: UUID) -> list[TransitionRow]:
+        """All that happened to a deployment, in order."""
+        statement = (
+            select(TransitionRow)
+            .where(TransitionRow.deployment_id == deployment_id)
+            .order_by(TransitionRow.sequence)
+        )
+        return list((await self._db_session.execute(statement)).scalars())
+
+    async def record(self, deployment_id: UUID, transitions: list[NewTransition]) -> None:
+        """Write transitions, in order; the same ones again change nothing."""
+        rows = [
+            {
+                "deployment_id": deployment_id,
+                "sequence": new.sequence,
+                "at": new.at,
+                "status": new.status,
+                "actor": new.actor,
+                "reason": new.reason,
+                "attempt": new.attempt,
+            }
+            for new in transitions
+        ]
+        await self._db_session.execute(insert(TransitionRow).values(rows).on_conflict_do_nothing())
+        newest = transitions[-1]
+        statement = (
+            update(DeploymentRow)
+            .where(DeploymentRow.id == deployment_id, DeploymentRow.sequence < newest.sequence)
+            .values(
+                status=newest.status, reason=newest.reason, attempt=newest.attempt, sequence=newest.sequence
+            )
+            .returning(DeploymentRow.version)
+        )
+        version = (await self._db_session.execute(statement)).scalar_one_or_none()
+        if version is not None:
+            await self._show_on_agent(deployment_id, version, newest)
+
+    async def _show_on_agent(self, deployment_id: UUID, version: int, newest: NewTransition) -> None:
+        values: dict[str, object] = {"status": newest.status}
+        if newest.status is Status.RUNNING:
+            values |= {"live_version": version, "last_error": None}
+        elif newest.status in {Status.STOPPED, Status.FAILED}:
+            values["live_version"] = None
+        if newest.status in {Status.FAILED, Status.DEGRADED}:
+            values["last_error"] = newest.reason
+        statement = update(AgentRow).where(AgentRow.deployment_id == deployment_id).values(**values)
+        await self._db_session.execute(statement)
+
+    async def write_replica(self, state: ReplicaState) -> bool:
+        """Write a replica's state unless a newer attempt has; tells whether it was written."""
+        values = {
+            "agent_id": state.agent_id,
+            "deployment_id": state.deployment_id,
+            "version": state.version,
+            "number": state.number,
+            "status": state.status,
+            "attempt": state.attempt,
+            "host": state.host,
+            "worker_id": state.worker_id,
+            "reason": state.reason,
+        }
+        statement = (
+            insert(ReplicaRow)
+            .values(id=state.id, **values)
+            .on_conflict_do_update(
+                index_elements=["id"],
+                set_=values,
+                where=or_(
+                    ReplicaRow.attempt <= state.attempt, ReplicaRow.deployment_id != state.deployment_id
+                ),
+            )
+            .returning(ReplicaRow.id)
+        )
+        return (await self._db_session.execute(statement)).scalar_one_or_none() is not None
+
+    async def replicas(self, deployment_id: UUID) -> list[ReplicaRow]:
+        """The replicas of a deployment."""
+        statement = (
+            select(ReplicaRow).where(ReplicaRow.deployment_id == deployment_id).order_by(ReplicaRow.number)
+        )
+        return list((await self._db_session.execute(statement)).scalars())
