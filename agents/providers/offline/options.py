@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from agents.providers.base import ConfigModel
 
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+# espeak opens a file of this name: a path must not get through
+_VOICE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(\+[A-Za-z0-9_-]+)?")
+
+
+def _voice_name(value: str) -> str:
+    if not _VOICE.fullmatch(value):
+        raise ValueError("must be a voice name such as `en-us` or `en+f3`")
+    return value
 
 
 class OfflineSttOptions(ConfigModel):
@@ -24,7 +35,7 @@ class OfflineSttOptions(ConfigModel):
 class OfflineTtsOptions(ConfigModel):
     """eSpeak NG."""
 
-    voice: str = Field(default="en", min_length=1, max_length=60)
+    voice: Annotated[str, Field(max_length=60), AfterValidator(_voice_name)] = "en"
     """A language or voice that eSpeak knows: ``en``, ``en-us``, ``de``, ``en+f3``."""
 
     rate: int = Field(default=175, ge=80, le=450)
