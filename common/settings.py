@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from pydantic import Field, PostgresDsn, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEV_LIVEKIT_URL = "ws://localhost:7880"
@@ -58,8 +58,11 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: str) -> str:
-        PostgresDsn(value)
-        return value
+        if not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError(
+                "must be a PostgreSQL URL such as postgresql://user:password@host:5432/liveagents"
+            )
+        return value.replace("postgres://", "postgresql://", 1)
 
 
 @cache

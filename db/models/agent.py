@@ -27,4 +27,6 @@ class AgentRow(HasId, HasCreated, Base):
     deployment_id: Mapped[UUID | None]
     """The deployment that the agent's workflow works on or keeps up; no foreign key, for it points back."""
     last_error: Mapped[str | None]
+    sequence: Mapped[int] = mapped_column(server_default="0")
+    """Number of the newest report of the agent's workflow: an older one that arrives late changes nothing."""
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())

@@ -28,6 +28,17 @@ class NewTransition:
 
 
 @dataclass(frozen=True)
+class AgentView:
+    """How an agent is on the whole, as its workflow tells it."""
+
+    sequence: int
+    status: Status
+    live_version: int | None
+    deployment_id: UUID
+    last_error: str | None
+
+
+@dataclass(frozen=True)
 class ReplicaState:
     """What one attempt says of its replica."""
 
@@ -91,18 +102,7 @@ class DeploymentRepository:
 
     async def record(self, deployment_id: UUID, transitions: list[NewTransition]) -> None:
         """Write transitions, in order; the same ones again change nothing."""
-        rows = [
-            {
-                "deployment_id": deployment_id,
-                "sequence": new.sequence,
-                "at": new.at,
-                "status": new.status,
-                "actor": new.actor,
-                "reason": new.reason,
-                "attempt": new.attempt,
-            }
-            for new in transitions
-        ]
+        rows = [{"deployment_id": deployment_id} | vars(new) for new in transitions]
         await self._db_session.execute(insert(TransitionRow).values(rows).on_conflict_do_nothing())
         newest = transitions[-1]
         statement = (
@@ -111,21 +111,16 @@ class DeploymentRepository:
             .values(
                 status=newest.status, reason=newest.reason, attempt=newest.attempt, sequence=newest.sequence
             )
-            .returning(DeploymentRow.version)
         )
-        version = (await self._db_session.execute(statement)).scalar_one_or_none()
-        if version is not None:
-            await self._show_on_agent(deployment_id, version, newest)
+        await self._db_session.execute(statement)
 
-    async def _show_on_agent(self, deployment_id: UUID, version: int, newest: NewTransition) -> None:
-        values: dict[str, object] = {"status": newest.status}
-        if newest.status is Status.RUNNING:
-            values |= {"live_version": version, "last_error": None}
-        elif newest.status in {Status.STOPPED, Status.FAILED}:
-            values["live_version"] = None
-        if newest.status in {Status.FAILED, Status.DEGRADED}:
-            values["last_error"] = newest.reason
-        statement = update(AgentRow).where(AgentRow.deployment_id == deployment_id).values(**values)
+    async def show_agent(self, agent_id: UUID, view: AgentView) -> None:
+        """Write how the agent is on the whole, unless something newer is written already."""
+        statement = (
+            update(AgentRow)
+            .where(AgentRow.id == agent_id, AgentRow.sequence < view.sequence)
+            .values(vars(view))
+        )
         await self._db_session.execute(statement)
 
     async def write_replica(self, state: ReplicaState) -> bool:

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("live_version", sa.Integer(), nullable=True),
         sa.Column("deployment_id", sa.Uuid(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("sequence", sa.Integer(), server_default="0", nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),

@@ -1,0 +1,52 @@
+"""Queues, timeouts, retry policies and search attributes, all in one place."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy, SearchAttributeKey
+
+CONTROL_QUEUE = "bionic-control"
+"""Workflows and short activities."""
+
+RUNTIME_QUEUE = "bionic-runtime"
+"""Long-running agent activities: one slot of a host each."""
+
+AGENT_SLUG = SearchAttributeKey.for_keyword("AgentSlug")
+AGENT_VERSION = SearchAttributeKey.for_int("AgentVersion")
+AGENT_STATUS = SearchAttributeKey.for_keyword("AgentStatus")
+DEPLOYMENT_ID = SearchAttributeKey.for_keyword("DeploymentId")
+LIVEKIT_URL = SearchAttributeKey.for_keyword("LiveKitUrl")
+
+VALIDATE_TIMEOUT = timedelta(seconds=15)
+VALIDATE_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_attempts=3
+)
+"""A person waits for the verdict: three tries at what may be a hiccup, then the reason."""
+
+RECORD_TIMEOUT = timedelta(seconds=10)
+RECORD_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10))
+"""Without a last attempt: Postgres being away must lose nothing."""
+
+HOST_TIMEOUT = timedelta(days=3650)
+"""An agent runs until it is told to stop."""
+
+HOST_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
+)
+"""The only loop that registers an agent again. Errors that retrying can't cure are marked so where they arise."""
+
+DEFAULT_HEARTBEAT = timedelta(seconds=10)
+
+START_PATIENCE = timedelta(minutes=2)
+"""How long a rollout waits for its replicas to register before it fails."""
+
+
+def agent_workflow_id(agent_id: str) -> str:
+    """The one workflow of an agent."""
+    return f"agent-{agent_id}"
+
+
+def replica_workflow_id(agent_id: str, version: int, number: int) -> str:
+    """The workflow of one registration with LiveKit."""
+    return f"agent-{agent_id}-v{version}-r{number}"

@@ -1,0 +1,25 @@
+"""The activities that workflows call, by name and type; the code is in `activities/`."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from workflows.types import RecordInput, ReplicaInput, ValidateInput, ValidateResult
+
+
+@activity.defn
+async def validate_config(request: ValidateInput) -> ValidateResult:
+    """Check that a version can run: its config, its providers, and LiveKit with its key."""
+    raise NotImplementedError(request)
+
+
+@activity.defn
+async def record_transitions(request: RecordInput) -> None:
+    """Write what changed to Postgres; the same again changes nothing."""
+    raise NotImplementedError(request)
+
+
+@activity.defn
+async def host_agent(request: ReplicaInput) -> None:
+    """Register the agent with LiveKit and take its calls until cancelled; then drain."""
+    raise NotImplementedError(request)

@@ -1,0 +1,196 @@
+"""What goes into workflows and activities and what comes out.
+
+Ids are text. Configs and secrets never travel here: activities read them from Postgres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from common.status import Status
+
+
+@dataclass(frozen=True)
+class DeployRequest:
+    """A wish to run a version of the agent."""
+
+    deployment_id: str
+    version: int
+    replicas: int
+    actor: str
+    drain_seconds: float
+    """How long the replicas it replaces may go on with their calls."""
+
+
+@dataclass(frozen=True)
+class RetryRequest:
+    """Try a failed deployment again."""
+
+    actor: str
+
+
+@dataclass(frozen=True)
+class StopRequest:
+    """Run no version any more."""
+
+    actor: str
+    drain_seconds: float
+    """How long running calls may go on; 0 ends them."""
+
+
+@dataclass(frozen=True)
+class DeploymentState:
+    """A deployment as its workflow sees it."""
+
+    deployment_id: str
+    version: int
+    status: Status
+    attempt: int
+    reason: str | None = None
+
+
+@dataclass
+class Deployment:
+    """A deployment that the agent's workflow works on or keeps up."""
+
+    request: DeployRequest
+    status: Status = Status.VALIDATING
+    reason: str | None = None
+    attempt: int = 1
+    sequence: int = 0
+
+    @property
+    def state(self) -> DeploymentState:
+        """What callers are told."""
+        return DeploymentState(
+            self.request.deployment_id, self.request.version, self.status, self.attempt, self.reason
+        )
+
+
+@dataclass
+class Replica:
+    """A replica that the agent's workflow has started and not yet seen end."""
+
+    id: str
+    deployment_id: str
+    version: int
+    fingerprint: str
+    """Which LiveKit it registers with: a replica of the same version but another server is no substitute."""
+    status: Status = Status.STARTING
+    reason: str | None = None
+    attempt: int = 1
+
+
+@dataclass
+class AgentState:
+    """All that an agent's workflow knows: what continue-as-new carries over."""
+
+    sequence: int = 0
+    live: Deployment | None = None
+    """The deployment that serves calls."""
+    next: Deployment | None = None
+    """The deployment that is being rolled out, or that failed to."""
+    replicas: dict[str, Replica] = field(default_factory=dict)
+    replicas_started: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True)
+class AgentInput:
+    """One agent's workflow."""
+
+    agent_id: str
+    slug: str
+    state: AgentState = field(default_factory=AgentState)
+
+
+@dataclass(frozen=True)
+class ValidateInput:
+    """Which version to check."""
+
+    agent_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """The version can run."""
+
+    livekit_url: str
+    fingerprint: str
+    """A digest of the LiveKit server and key that it will register with."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One change of a deployment's status."""
+
+    sequence: int
+    at: datetime
+    status: Status
+    actor: str
+    reason: str | None
+    attempt: int
+
+
+@dataclass(frozen=True)
+class AgentSummary:
+    """How the agent is on the whole."""
+
+    sequence: int
+    status: Status
+    live_version: int | None
+    deployment_id: str
+    last_error: str | None
+
+
+@dataclass(frozen=True)
+class RecordInput:
+    """What changed, for Postgres."""
+
+    agent_id: str
+    deployment_id: str
+    transitions: list[Transition]
+    agent: AgentSummary
+
+
+@dataclass(frozen=True)
+class ReplicaInput:
+    """One replica's workflow; the input of its activity as well."""
+
+    agent_id: str
+    slug: str
+    deployment_id: str
+    version: int
+    number: int
+
+
+@dataclass(frozen=True)
+class ReplicaReport:
+    """What one attempt says of its replica. An older attempt's report is ignored."""
+
+    status: Status
+    attempt: int
+    host: str | None = None
+    worker_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class ReplicaChanged:
+    """A replica's report, on its way to the agent's workflow."""
+
+    replica_id: str
+    report: ReplicaReport
+
+
+@dataclass(frozen=True)
+class HostDetails:
+    """What a hosted agent's heartbeat carries: shown by Temporal's UI while it runs."""
+
+    host: str
+    worker_id: str
+    connected: bool
+    active_calls: int
+    calls_taken: int
