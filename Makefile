@@ -1,17 +1,49 @@
 # Two commands matter: `make up` and `make test`. Everything they need is fetched by them.
 STATE ?= .bionic
-UV := $(shell command -v uv 2>/dev/null || echo $(STATE)/bootstrap/bin/uv)
+BOOTSTRAP := $(STATE)/bootstrap
+# Empty when uv is on PATH; else the file that must be made first.
+UV_FILE := $(if $(shell command -v uv 2>/dev/null),,$(BOOTSTRAP)/bin/uv)
+export UV := $(or $(UV_FILE:%=$(CURDIR)/%),uv)
+RUN := $(UV) run --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench fix
+.PHONY: help up test check bench fix sync
 
 help:
 	@echo "make up     everything on this machine, with a demo agent to talk to"
 	@echo "make test   all tests, on real servers and a real browser"
 	@echo "make check  format, lint, types, import rules"
 	@echo "make bench  the benchmarks, as ratios against a stock worker"
+	@echo "make fix    format, and repair what the linter can"
 
-$(STATE)/bootstrap/bin/uv:
-	@echo "Installing uv into $(STATE)/bootstrap (once)"
-	@python3 -m venv $(STATE)/bootstrap
-	@$(STATE)/bootstrap/bin/pip install --quiet --disable-pip-version-check uv
+up: sync
+	@exec $(RUN) python -m stack up $(ARGS)
+
+test: sync
+	@$(RUN) python -m stack prepare --browser
+	@$(RUN) pytest $(ARGS)
+
+check: sync
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+	@$(RUN) python -m stack npm web/console check
+
+bench: sync
+	@exec $(RUN) python -m benchmarks $(ARGS)
+
+fix: sync
+	@$(RUN) ruff check --fix-only .
+	@$(RUN) ruff format .
+
+# `--inexact` keeps the toolchains that an earlier run had to install. Only the first time takes long enough to tell.
+sync: $(UV_FILE)
+	@test -d .venv || echo "Installing Python packages into .venv (once)"
+	@$(UV) sync --locked --inexact --quiet
+
+$(BOOTSTRAP)/bin/uv:
+	@echo "Installing uv into $(BOOTSTRAP) (once)"
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@python3 -m venv $(BOOTSTRAP)
+	@$(BOOTSTRAP)/bin/pip install --quiet --disable-pip-version-check uv

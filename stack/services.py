@@ -1,0 +1,219 @@
+"""The services of a stack: what each is run with, what it waits for, when it is healthy."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.settings import DEV_LIVEKIT_API_KEY, DEV_LIVEKIT_API_SECRET
+from stack.config import Service, StackConfig, is_setting
+from stack.health import http_answers, http_ok, request
+from stack.keys import Keys, write_private
+from stack.postgres import EmbeddedPostgres
+from stack.service import ServiceSpec
+from stack.temporal import temporal_serves
+
+LOOPBACK = "127.0.0.1"
+SEARCH_ATTRIBUTES = {
+    "AgentSlug": "Keyword",
+    "AgentVersion": "Int",
+    "AgentStatus": "Keyword",
+    "DeploymentId": "Keyword",
+    "LiveKitUrl": "Keyword",
+}
+"""Custom search attributes that our workflows set."""
+
+_MEDIA_PORTS = (50000, 50999)
+"""UDP, on loopback. LiveKit takes another one of the range when one is in use."""
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """Paths of the two servers; empty when the stack does not run them."""
+
+    temporal: str = ""
+    livekit: str = ""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the parts of a stack are reached, be they ours or someone else's."""
+
+    database_url: str
+    temporal_address: str
+    temporal_ui_url: str
+    livekit_url: str
+    livekit_api_key: str
+    livekit_api_secret: str
+    api_url: str
+
+    @classmethod
+    def of(cls, config: StackConfig) -> Addresses:
+        """The user's own variables first, then what the stack runs."""
+        env, ports = config.env, config.ports
+        return cls(
+            database_url=env.get("DATABASE_URL") or EmbeddedPostgres(config.state_dir).url(),
+            temporal_address=env.get("TEMPORAL_ADDRESS") or f"{LOOPBACK}:{ports.temporal}",
+            temporal_ui_url=env.get("TEMPORAL_UI_URL") or f"http://{LOOPBACK}:{ports.temporal_ui}",
+            livekit_url=env.get("LIVEKIT_URL") or f"ws://{LOOPBACK}:{ports.livekit}",
+            livekit_api_key=env.get("LIVEKIT_API_KEY") or DEV_LIVEKIT_API_KEY,
+            livekit_api_secret=env.get("LIVEKIT_API_SECRET") or DEV_LIVEKIT_API_SECRET,
+            api_url=f"http://{LOOPBACK}:{ports.api}",
+        )
+
+
+def service_specs(config: StackConfig, keys: Keys, binaries: Binaries) -> list[ServiceSpec]:
+    """The services that this stack runs, in the order of `Service`."""
+    postgres = EmbeddedPostgres(config.state_dir)
+    at = Addresses.of(config)
+    env = _environment(config, keys, at)
+    plain = {name: value for name, value in os.environ.items() if not is_setting(name)}
+
+    async def create_database() -> None:
+        if config.runs(Service.POSTGRES):
+            await postgres.create_database()
+
+    def ours(name: Service, module: str, *arguments: str, **more: object) -> ServiceSpec:
+        command = (sys.executable, "-m", module, *arguments)
+        return ServiceSpec(name, command, env, ours=True, start_seconds=config.start_seconds, **more)  # type: ignore[arg-type]
+
+    async def runtime_serves() -> bool:
+        answer = await request("GET", f"{at.api_url}/health")
+        components = answer.body.get("components") if answer and isinstance(answer.body, dict) else None
+        return isinstance(components, dict) and is_up(components.get("runtime"))
+
+    async def livekit_serves() -> bool:
+        return await http_ok(f"http://{LOOPBACK}:{config.ports.livekit}/")
+
+    async def api_serves() -> bool:
+        return await http_answers(f"{at.api_url}/health")
+
+    runtime_health = {"ready": runtime_serves} if config.runs(Service.API) else {}
+    migrated = frozenset({Service.MIGRATIONS, Service.TEMPORAL})
+    specs = [
+        ServiceSpec(
+            Service.POSTGRES,
+            postgres.command() if config.runs(Service.POSTGRES) else (),
+            plain,
+            prepare=postgres.prepare,
+            ready=postgres.ready,
+            user=postgres.user if config.runs(Service.POSTGRES) else None,
+            stop_signal=signal.SIGINT,  # "fast": ends connections, writes everything, stops
+            stop_seconds=10,
+            start_seconds=config.start_seconds,
+            cure=f"If its files are damaged, `rm -rf {postgres.data_dir}` starts anew and loses all agents.",
+        ),
+        ServiceSpec(
+            Service.TEMPORAL,
+            _temporal_command(config, binaries.temporal),
+            plain,
+            ready=lambda: temporal_serves(at.temporal_address, tuple(SEARCH_ATTRIBUTES)),
+            stop_seconds=5,
+            start_seconds=config.start_seconds,
+            cure=f"If its file is damaged, `rm {config.state_dir / 'temporal.db'}*` starts anew.",
+        ),
+        ServiceSpec(
+            Service.LIVEKIT,
+            (binaries.livekit, "--config", str(_livekit_config_path(config))),
+            plain,
+            prepare=lambda: _write_livekit_config(config, at),
+            ready=livekit_serves,
+            stop_seconds=3,
+            repeat_stop_after=0.5,  # the first signal waits for rooms to empty, the second does not
+            start_seconds=config.start_seconds,
+        ),
+        ours(
+            Service.MIGRATIONS,
+            "db",
+            "upgrade",
+            needs=frozenset({Service.POSTGRES}),
+            prepare=create_database,
+            one_shot=True,
+        ),
+        ours(Service.API, "api", needs=migrated, ready=api_serves),
+        ours(Service.CONTROL, "workers.control", needs=migrated),
+        ours(
+            Service.RUNTIME,
+            "workers.runtime",
+            needs=migrated | {Service.LIVEKIT},
+            stop_seconds=config.drain_seconds,
+            **runtime_health,
+        ),
+    ]
+    return [spec for spec in specs if config.runs(spec.name)]
+
+
+def is_up(component: object) -> bool:
+    """What `/health` says about one component: a word, a flag, or an object with a `status`."""
+    if isinstance(component, dict):
+        component = component.get("status", component.get("ok"))
+    return component is True or component in {"ok", "up", "healthy", "running", "ready"}
+
+
+def _environment(config: StackConfig, keys: Keys, at: Addresses) -> dict[str, str]:
+    """Environment of our own processes: the user's, the stack's, and what the config adds."""
+    inherited = {name: value for name, value in os.environ.items() if not is_setting(name)}
+    return {
+        **inherited,
+        "PYTHONUNBUFFERED": "1",
+        "DATABASE_URL": at.database_url,
+        "TEMPORAL_ADDRESS": at.temporal_address,
+        "TEMPORAL_UI_URL": at.temporal_ui_url,
+        "LIVEKIT_URL": at.livekit_url,
+        "LIVEKIT_API_KEY": at.livekit_api_key,
+        "LIVEKIT_API_SECRET": at.livekit_api_secret,
+        "AGENT_RUNTIME_API_URL": at.api_url,
+        "BIONIC_MASTER_KEY": keys.master,
+        "BIONIC_API_KEY": keys.api,
+        **config.env,
+        "BIONIC_API_PORT": str(config.ports.api),
+    }
+
+
+def _temporal_command(config: StackConfig, binary: str) -> tuple[str, ...]:
+    ports = config.ports
+    attributes = [
+        part for name, kind in SEARCH_ATTRIBUTES.items() for part in ("--search-attribute", f"{name}={kind}")
+    ]
+    return (
+        *(
+            binary,
+            "server",
+            "start-dev",
+            "--ip",
+            LOOPBACK,
+            "--db-filename",
+            str(config.state_dir / "temporal.db"),
+        ),
+        *("--port", str(ports.temporal), "--ui-port", str(ports.temporal_ui), "--log-level", "error"),
+        *attributes,
+    )
+
+
+def _livekit_config_path(config: StackConfig) -> Path:
+    return config.state_dir / "livekit.yaml"
+
+
+async def _write_livekit_config(config: StackConfig, at: Addresses) -> None:
+    """Everything on loopback: calls work on a machine without any network."""
+    settings = {
+        "port": config.ports.livekit,
+        "bind_addresses": [LOOPBACK],
+        "keys": {at.livekit_api_key: at.livekit_api_secret},
+        "logging": {"level": "info"},
+        "rtc": {
+            "tcp_port": config.ports.livekit_tcp,
+            "port_range_start": _MEDIA_PORTS[0],
+            "port_range_end": _MEDIA_PORTS[1],
+            "node_ip": LOOPBACK,
+            "enable_loopback_candidate": True,
+            "interfaces": {"includes": ["lo" if sys.platform == "linux" else "lo0"]},
+        },
+        "webhook": {"api_key": at.livekit_api_key, "urls": [f"{at.api_url}/api/webhooks/livekit"]},
+    }
+    # JSON is YAML, and quotes whatever a key may contain.
+    write_private(_livekit_config_path(config), json.dumps(settings, indent=2) + "\n")
