@@ -51,7 +51,7 @@ class LogFile:
         self.path = path
         self._max_bytes = max_bytes
         self._tail: deque[str] = deque(maxlen=200)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():
             path.replace(self._previous)
         self._file = path.open("a", encoding="utf-8", errors="replace")

@@ -49,8 +49,9 @@ class ChildProcess:
         on_line: Callable[[str], None],
         stop_signal: signal.Signals = signal.SIGTERM,
         user: str | None = None,
+        umask: int = -1,
     ) -> ChildProcess:
-        """Starts the program; raises `OSError` when it can't be started.
+        """Starts the program; raises `OSError` when it can't be started. `umask` -1 keeps ours.
 
         A new session keeps the terminal's Ctrl-C away from the child: only the supervisor hears it, and stops
         the services in order.
@@ -69,6 +70,7 @@ class ChildProcess:
                 start_new_session=True,
                 preexec_fn=_die_with_parent(stop_signal),
                 user=user,
+                umask=umask,
                 group=None if user is None else _group_of(user),
                 extra_groups=None if user is None else [],
             )

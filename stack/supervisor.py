@@ -150,6 +150,7 @@ class Supervised:
             on_line=self._on_line,
             stop_signal=self.spec.stop_signal,
             user=self.spec.user,
+            umask=0o077,  # what a service writes is for nobody else on this machine
         )
         self._child = child
         self.starts += 1
