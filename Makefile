@@ -45,5 +45,8 @@ sync: $(UV_FILE)
 $(BOOTSTRAP)/bin/uv:
 	@echo "Installing uv into $(BOOTSTRAP) (once)"
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
-	@python3 -m venv $(BOOTSTRAP)
-	@$(BOOTSTRAP)/bin/pip install --quiet --disable-pip-version-check uv
+	@python3 -m venv $(BOOTSTRAP) >/dev/null 2>&1 || python3 -m venv --without-pip $(BOOTSTRAP)
+	@$(BOOTSTRAP)/bin/python -m pip --version >/dev/null 2>&1 \
+		&& $(BOOTSTRAP)/bin/python -m pip install --quiet --disable-pip-version-check uv \
+		|| python3 -m pip --python $(BOOTSTRAP)/bin/python install --quiet --disable-pip-version-check uv \
+		|| { echo "uv could not be installed: install it (https://docs.astral.sh/uv/), or python3-venv and python3-pip"; exit 1; }

@@ -63,7 +63,7 @@ async def _run(arguments: argparse.Namespace, terminal: Terminal) -> None:
     else:
         await prepare_all(StackConfig(), progress)
         if arguments.browser:
-            await asyncio.to_thread(toolchain.ensure_browser)
+            await toolchain.ensure_browser()
 
 
 def _config(arguments: argparse.Namespace) -> StackConfig:
@@ -101,6 +101,17 @@ async def _up(arguments: argparse.Namespace, terminal: Terminal, progress: Progr
     terminal.note("everything is stopped")
 
 
+async def _demo(stack: Stack, arguments: argparse.Namespace, terminal: Terminal) -> str:
+    """Status of the demo agent. One that does not work is no reason to take everything down."""
+    if arguments.no_demo:
+        return "not deployed"
+    try:
+        return await ensure_demo_agent(stack)
+    except StackError as error:
+        terminal.error(str(error))
+        return "not running"
+
+
 async def _serve(
     stack: Stack, arguments: argparse.Namespace, terminal: Terminal, progress: Progress, began: float
 ) -> None:
@@ -108,7 +119,7 @@ async def _serve(
         await build_web(progress)
     async with stack:
         await stack.wait_healthy(_HEALTHY_SECONDS)
-        demo = "not asked for" if arguments.no_demo else await ensure_demo_agent(stack)
+        demo = await _demo(stack, arguments, terminal)
         terminal.closing(stack, demo, time.monotonic() - began)
         await asyncio.Event().wait()  # until cancelled by a signal
 

@@ -10,8 +10,8 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from stack import toolchain
 from stack.config import PROJECT, StackError
 from stack.progress import Progress
 from stack.shown import run_shown
+
+_WAIT_SECONDS = 3600.0
+"""How long a build of the same server by another process is waited for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ async def server_binary(server: Server, progress: Progress) -> str:
         return str(target)
     cached = user_cache() / server.fingerprint / server.name
     cached.parent.mkdir(parents=True, exist_ok=True)
-    with await asyncio.to_thread(_exclusive, cached.with_name(server.name + ".lock")):
+    async with _exclusive(cached.with_name(server.name + ".lock"), progress):
         if not cached.exists():
             await _build(server, cached, progress)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,22 +74,27 @@ async def server_binary(server: Server, progress: Progress) -> str:
     return str(target)
 
 
-def _exclusive(path: Path) -> _Lock:
-    """Two checkouts that start at once build once. Waits for the other; runs in a thread."""
+@asynccontextmanager
+async def _exclusive(path: Path, progress: Progress) -> AsyncIterator[None]:
+    """Two checkouts that start at once build once: the second waits."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    return _Lock(fd)
+    try:
+        if not _try_lock(fd):
+            progress.note(f"Another checkout is building {path.stem}; waiting for it.")
+            async with asyncio.timeout(_WAIT_SECONDS):
+                while not _try_lock(fd):  # noqa: ASYNC110 - a file lock sends no event
+                    await asyncio.sleep(0.5)
+        yield
+    finally:
+        os.close(fd)
 
 
-class _Lock:
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _place(cached: Path, target: Path) -> None:
@@ -102,7 +110,7 @@ def _place(cached: Path, target: Path) -> None:
 
 async def _build(server: Server, target: Path, progress: Progress) -> None:
     """Builds into a temporary name and renames: an interrupted build leaves nothing half."""
-    tool = await asyncio.to_thread(toolchain.go, _wanted_go(server))
+    tool = await toolchain.go(_wanted_go(server))
     fresh = target.with_name(f"{target.name}.{os.getpid()}.new")
     command = [tool.path, "build", "-v", "-trimpath", "-ldflags=-s -w", "-o", str(fresh), server.package]
     with progress.task(f"Building {server.name} ({server.minutes}, once)") as task, _removed(fresh):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,7 @@ _COLOURS = {
     Service.CONTROL: "bright_magenta",
     Service.RUNTIME: "bright_cyan",
 }
+_RUNNING = "Agent “demo” is running."
 _WIDTH = max(len(service) for service in Service)
 
 
@@ -68,7 +70,12 @@ class Terminal:
         agent = f"Agent “demo” is {demo}."
         self.console.print()
         if self.console.is_terminal:
-            self.console.print(_panel(title, rows, agent, phrases))
+            self.console.print(_panel(title, rows[1:], agent, phrases))
+            # Outside the frame and unbroken, so that it can be clicked and copied whole.
+            link = stack.login_url()
+            self.console.print(
+                Text.assemble(("  Console  ", "dim"), (link, f"bold link {link}")), soft_wrap=True
+            )
         else:
             self.console.print(title)
             for label, value, _ in rows:
@@ -81,32 +88,24 @@ class Terminal:
 
 
 def _panel(title: str, rows: list[tuple[str, str, str]], agent: str, phrases: str) -> RenderableType:
-    link = rows[0][1]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     grid.add_column(style="dim")
-    for label, value, about in rows[1:]:
-        grid.add_row(label, value, about)
-    return Group(
-        Panel(
-            Group(
-                Text.assemble(("● ", "green"), (agent, "bold")),
-                Text.assemble("  Open its page in the console, press Talk and say ", phrases, "."),
-                Text(),
-                grid,
-                Text(),
-                Text("Ctrl-C stops everything.", style="dim"),
-            ),
-            title=Text(title, style="bold green"),
-            title_align="left",
-            border_style="bright_black",
-            padding=(1, 2),
+    for row in rows:
+        grid.add_row(*row)
+    try_it = Text.assemble("Open its page in the console, press Talk and say ", (phrases, "italic"))
+    return Panel(
+        Group(
+            Text.assemble(("● ", "green" if agent == _RUNNING else "red"), (agent, "bold")),
+            Padding(try_it, (0, 0, 1, 2)),
+            grid,
+            Text("\nCtrl-C stops everything.", style="dim"),
         ),
-        # Outside the frame and unbroken, so that it can be clicked and copied whole.
-        Text.assemble(
-            ("  Console  ", "dim"), (link, f"bold underline link {link}"), no_wrap=True, overflow="ignore"
-        ),
+        title=Text(title, style="bold green"),
+        title_align="left",
+        border_style="bright_black",
+        padding=(1, 2),
     )
 
 

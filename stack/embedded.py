@@ -133,8 +133,9 @@ class Stack:
         self.config.state_dir.mkdir(parents=True, exist_ok=True)
         self.config.state_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
         self._lock.acquire()
-        binaries = await prepare_servers(self.config, self._progress)
         check_ports(self.config)
+        binaries = await prepare_servers(self.config, self._progress)
+        check_ports(self.config)  # again: a build takes minutes
         self._keys = load_keys(self.config)
         await self._guard.start()
         around = Surroundings(self.config, self._output, self._guard)

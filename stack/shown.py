@@ -19,12 +19,13 @@ async def run_shown(
     env: Mapping[str, str] | None,
     show: Callable[[str], None],
     user: str | None = None,
+    keep: int = 40,
 ) -> tuple[int, str]:
-    """Runs the command to its end; returns its exit code and last lines. Bounded by an hour.
+    """Runs the command to its end; returns its exit code and the last `keep` lines. Bounded by an hour.
 
     When it is cancelled, the tool and everything it started are killed.
     """
-    lines: deque[str] = deque(maxlen=40)
+    lines: deque[str] = deque(maxlen=keep)
 
     def on_line(text: str) -> None:
         if text:

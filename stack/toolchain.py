@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -13,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stack.config import PROJECT, StackError
+from stack.shown import run_shown
 
 Show = Callable[[str], None]
 """Takes what a tool says, line by line."""
 
-_SYNC_SECONDS = 900.0
 MIN_NODE = (20, 19)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC_BROWSER = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -31,22 +30,22 @@ class Tool:
     env: dict[str, str]
 
 
-def go(wanted: tuple[int, ...]) -> Tool:
+async def go(wanted: tuple[int, ...]) -> Tool:
     """A Go of at least that version; raises `StackError` when none can be had."""
     found = shutil.which("go")
-    if found is None or _version([found, "version"]) < wanted:
-        found = str(_installed("go", "go"))
+    if found is None or await _version([found, "version"]) < wanted:
+        found = str(await _installed("go", "go"))
     env = dict(os.environ)
     # No other compiler is fetched behind our back, and no C compiler is needed.
     env |= {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
     return Tool(found, env)
 
 
-def npm() -> Tool:
+async def npm() -> Tool:
     """An npm with a Node that the console can be built with."""
     node, found = shutil.which("node"), shutil.which("npm")
-    if node is None or found is None or _version([node, "--version"]) < MIN_NODE:
-        found = str(_installed("node", "npm"))
+    if node is None or found is None or await _version([node, "--version"]) < MIN_NODE:
+        found = str(await _installed("node", "npm"))
     # npm's scripts call `node` by name: ours must be the first they find.
     path = os.pathsep.join([str(Path(found).parent), os.environ.get("PATH", "")])
     return Tool(found, {**os.environ, "PATH": path})
@@ -61,7 +60,7 @@ def browser() -> str | None:
     return str(_MAC_BROWSER) if _MAC_BROWSER.exists() else None
 
 
-def ensure_browser() -> str:
+async def ensure_browser() -> str:
     """A Chromium, installed from the system's packages when there is none and we may."""
     found = browser()
     if found is not None:
@@ -72,7 +71,7 @@ def ensure_browser() -> str:
     sudo: list[str] = []
     if os.geteuid() != 0:
         sudo = ["sudo", "-n"]
-        allowed = shutil.which("sudo") and _run([*sudo, "true"]).returncode == 0
+        allowed = shutil.which("sudo") and (await _run([*sudo, "true"]))[0] == 0
         if not allowed:
             raise StackError(
                 f"No browser was found, and packages can't be installed without a password. {cure}"
@@ -86,26 +85,26 @@ def ensure_browser() -> str:
         "-y",
         "--no-install-recommends",
     ]
-    result = _run([*install, "chromium"])
-    if result.returncode != 0:
-        _run([*sudo, "apt-get", "update"])
-        result = _run([*install, "chromium"])
+    code, said = await _run([*install, "chromium"])
+    if code != 0:
+        await _run([*sudo, "apt-get", "update"])
+        _, said = await _run([*install, "chromium"])
     found = browser()
     if found is None:
-        raise StackError(f"Chromium could not be installed. {cure}\n{result.stderr.strip()[-2000:]}")
+        raise StackError(f"Chromium could not be installed. {cure}\n{said}")
     return found
 
 
-def _installed(group: str, program: str) -> Path:
+async def _installed(group: str, program: str) -> Path:
     """A program of one of our dependency groups, installed when it is not there yet."""
     path = Path(sysconfig.get_path("scripts")) / program
     if not path.exists():
         uv = shutil.which("uv") or _bootstrapped_uv()
-        result = _run([uv, "sync", "--quiet", "--inexact", "--group", group])
-        if result.returncode != 0 or not path.exists():
+        code, said = await _run([uv, "sync", "--quiet", "--locked", "--inexact", "--group", group])
+        if code != 0 or not path.exists():
             raise StackError(
                 f"{program} is not on PATH and could not be installed with `uv sync --group {group}`. "
-                f"Check the network, or install it yourself.\n{result.stderr.strip()[-2000:]}"
+                f"Check the network, or install it yourself.\n{said}"
             )
     return path
 
@@ -117,13 +116,13 @@ def _bootstrapped_uv() -> str:
     return found
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=_SYNC_SECONDS
-    )
+async def _run(command: list[str]) -> tuple[int, str]:
+    """Exit code and output."""
+    return await run_shown(command, PROJECT, None, lambda _: None)
 
 
-def _version(command: list[str]) -> tuple[int, ...]:
+async def _version(command: list[str]) -> tuple[int, ...]:
     """The first dotted number that the program says; (0,) when it says none."""
-    found = re.search(r"(\d+(?:\.\d+)+)", _run(command).stdout)
+    _, said = await _run(command)
+    found = re.search(r"(\d+(?:\.\d+)+)", said)
     return tuple(int(part) for part in found.group(1).split(".")) if found else (0,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Iterator
@@ -88,8 +87,8 @@ async def install_packages(app: Path, show: toolchain.Show) -> None:
 
 
 async def _npm(app: Path, arguments: list[str], show: toolchain.Show) -> None:
-    tool = await asyncio.to_thread(toolchain.npm)
-    code, last_lines = await run_shown([tool.path, *arguments], app, tool.env, show)
+    tool = await toolchain.npm()
+    code, last_lines = await run_shown([tool.path, *arguments], app, tool.env, show, keep=200)
     if code != 0:
         raise StackError(f"`npm {' '.join(arguments)}` failed in {app.relative_to(PROJECT)}:\n{last_lines}")
 
