@@ -1,0 +1,90 @@
+import { useEffect } from 'react'
+
+import { ActionButtons } from '../agents/action-buttons'
+import { getAgent } from '../api/agents'
+import type { Agent } from '../api/types'
+import { useNow } from '../lib/use-now'
+import { usePoll } from '../lib/use-poll'
+import { Link } from '../router'
+import { IconBack } from '../ui/icons'
+import { PollNotice } from '../ui/poll-notice'
+import { AgentStatus } from '../ui/status'
+import { CopyId } from '../ui/copy-id'
+import { CallList } from './call-list'
+import { ConfigPanel } from './config-panel'
+import { DeleteAgent } from './delete-agent'
+import { DeploymentPanel } from './deployment-panel'
+
+export function AgentPage({ agentRef }: { agentRef: string }) {
+  const poll = usePoll(`agent:${agentRef}`, (signal) => getAgent(agentRef, signal), 1000)
+  const now = useNow(1000)
+  const agent = poll.data
+  const name = agent?.name ?? agentRef
+
+  useEffect(() => {
+    document.title = `${name} · Bionic Agents`
+  }, [name])
+
+  return (
+    <main className="page">
+      <Link to="/" className="back">
+        <IconBack />
+        Agents
+      </Link>
+      {poll.error?.status === 404 ? (
+        <section className="empty">
+          <h2>There is no agent “{agentRef}”</h2>
+          <p>It may have been deleted, or the address has a typing mistake.</p>
+          <Link to="/" className="button primary">
+            See all agents
+          </Link>
+        </section>
+      ) : (
+        <>
+          <PollNotice poll={poll} what="this agent" />
+          {agent ? <Loaded agent={agent} now={now} refresh={poll.refresh} /> : <div className="skeleton" />}
+        </>
+      )}
+    </main>
+  )
+}
+
+function Loaded({ agent, now, refresh }: { agent: Agent; now: number; refresh: () => void }) {
+  const { desired, ready } = agent.replicas ?? { desired: 0, ready: 0 }
+  return (
+    <>
+      <header className="page-head agent-head">
+        <div>
+          <h1>
+            {agent.name}
+            <AgentStatus status={agent.status} testId={`status-${agent.slug}`} />
+          </h1>
+          <p className="summary">
+            <span className="mono">{agent.slug}</span>
+            <CopyId id={agent.id} label="agent id" />
+            <span>{agent.liveVersion === null ? 'never deployed' : `version ${agent.liveVersion}`}</span>
+            <span>
+              {ready}/{desired} replicas
+            </span>
+            <span>
+              {agent.activeCalls} {agent.activeCalls === 1 ? 'call' : 'calls'} now, {agent.callsToday} today
+            </span>
+          </p>
+        </div>
+        <div className="page-actions">
+          <ActionButtons agent={agent} onDone={refresh} main />
+        </div>
+      </header>
+      <div className="columns">
+        <div className="column">
+          <DeploymentPanel agent={agent} now={now} />
+          <CallList agentId={agent.id} slug={agent.slug} now={now} />
+        </div>
+        <div className="column">
+          <ConfigPanel agent={agent} onSaved={refresh} />
+          <DeleteAgent agent={agent} />
+        </div>
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,69 @@
+import type { Health } from '../api/types'
+import type { Poll } from '../lib/use-poll'
+import { Notice } from '../ui/notice'
+import { ToneDot } from '../ui/status'
+
+const NAMES: Record<string, string> = {
+  postgres: 'Postgres',
+  temporal: 'Temporal',
+  livekit: 'LiveKit',
+  runtime: 'Runtime host',
+}
+
+const MEANS: Record<string, string> = {
+  postgres: 'Nothing can be read or saved.',
+  temporal: 'Live calls go on; deploy, retry and stop wait until it is back.',
+  livekit: 'New calls can’t be opened.',
+  runtime: 'No agent can start until a host is back.',
+}
+
+const nameOf = (component: string) => NAMES[component] ?? component
+
+const downOf = (health: Health | undefined) =>
+  Object.entries(health?.components ?? {}).filter(([, { status }]) => status === 'down')
+
+interface HealthProps {
+  health: Poll<Health>
+}
+
+/** One quiet line while all is well. */
+export function HealthLine({ health: { data, error } }: HealthProps) {
+  const down = downOf(data)
+  const components = Object.entries(data?.components ?? {})
+  const title = components
+    .map(([name, { status, detail }]) => `${nameOf(name)}: ${detail ?? status}`)
+    .join('\n')
+  if (error) {
+    return (
+      <p className="health tone-red" title={error.message}>
+        <ToneDot tone="red" />
+        API away
+      </p>
+    )
+  }
+  if (!data) return <p className="health">&nbsp;</p>
+  return (
+    <p className={`health ${down.length > 0 ? 'tone-red' : ''}`} title={title} data-testid="health">
+      <ToneDot tone={down.length > 0 ? 'red' : 'green'} />
+      {down.length > 0 ? `${down.map(([name]) => nameOf(name)).join(', ')} down` : 'All systems up'}
+    </p>
+  )
+}
+
+/** Clear words when a part is down. */
+export function HealthBanner({ health: { data } }: HealthProps) {
+  const down = downOf(data)
+  if (down.length === 0) return null
+  const severe = down.some(([name]) => name === 'postgres' || name === 'livekit')
+  return (
+    <div className="banner">
+      <Notice tone={severe ? 'red' : 'amber'}>
+        {down.map(([name, { detail }]) => (
+          <p key={name}>
+            <b>{nameOf(name)} is down.</b> {MEANS[name]} {detail}
+          </p>
+        ))}
+      </Notice>
+    </div>
+  )
+}
