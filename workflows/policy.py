@@ -25,7 +25,9 @@ VALIDATE_RETRY = RetryPolicy(
 """A person waits for the verdict: three tries at what may be a hiccup, then the reason."""
 
 RECORD_TIMEOUT = timedelta(seconds=10)
-RECORD_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10))
+RECORD_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)
+)
 """Without a last attempt: Postgres being away must lose nothing."""
 
 HOST_TIMEOUT = timedelta(days=3650)
@@ -34,12 +36,20 @@ HOST_TIMEOUT = timedelta(days=3650)
 HOST_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
 )
-"""The only loop that registers an agent again. Errors that retrying can't cure are marked so where they arise."""
+"""The only loop that registers an agent again. An error that retrying can't cure says so itself."""
+
+RELEASE_TIMEOUT = timedelta(seconds=5)
+"""How long a host has to take up the order to drain; a host that does not is cancelled by its heartbeat."""
 
 DEFAULT_HEARTBEAT = timedelta(seconds=10)
 
 START_PATIENCE = timedelta(minutes=2)
 """How long a rollout waits for its replicas to register before it fails."""
+
+
+def host_queue(host: str) -> str:
+    """The queue that only this host polls."""
+    return f"{RUNTIME_QUEUE}-{host}"
 
 
 def agent_workflow_id(agent_id: str) -> str:

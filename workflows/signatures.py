@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from workflows.types import RecordInput, ReplicaInput, ValidateInput, ValidateResult
+from workflows.types import RecordInput, ReleaseInput, ReplicaInput, ValidateInput, ValidateResult
 
 
 @activity.defn
@@ -22,4 +22,10 @@ async def record_transitions(request: RecordInput) -> None:
 @activity.defn
 async def host_agent(request: ReplicaInput) -> None:
     """Register the agent with LiveKit and take its calls until cancelled; then drain."""
+    raise NotImplementedError(request)
+
+
+@activity.defn
+async def release_agent(request: ReleaseInput) -> bool:
+    """On one host: begin to drain a replica now. False when the host does not run that attempt."""
     raise NotImplementedError(request)

@@ -75,11 +75,13 @@ class Replica:
     id: str
     deployment_id: str
     version: int
+    number: int
     fingerprint: str
     """Which LiveKit it registers with: a replica of the same version but another server is no substitute."""
     status: Status = Status.STARTING
     reason: str | None = None
     attempt: int = 1
+    draining: bool = False
 
 
 @dataclass
@@ -90,7 +92,9 @@ class AgentState:
     live: Deployment | None = None
     """The deployment that serves calls."""
     next: Deployment | None = None
-    """The deployment that is being rolled out, or that failed to."""
+    """The deployment that is being rolled out or stopped, or that has failed or stopped."""
+    leaving: list[Deployment] = field(default_factory=list)
+    """Replaced deployments whose replicas still hold calls."""
     replicas: dict[str, Replica] = field(default_factory=dict)
     replicas_started: int = 0
     last_error: str | None = None
@@ -183,6 +187,22 @@ class ReplicaChanged:
 
     replica_id: str
     report: ReplicaReport
+
+
+@dataclass(frozen=True)
+class StopReplica:
+    """Take no new calls; end after the running ones, or after `drain_seconds`."""
+
+    drain_seconds: float
+
+
+@dataclass(frozen=True)
+class ReleaseInput:
+    """Which replica a host shall let go of, and how gently."""
+
+    replica_id: str
+    attempt: int
+    drain_seconds: float
 
 
 @dataclass(frozen=True)

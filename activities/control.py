@@ -1,0 +1,77 @@
+"""The short activities: check a version, and write what workflows tell."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from temporalio import activity
+
+from activities.errors import told_to_temporal
+from activities.livekit import check_livekit
+from agents.config import join_secrets, missing_secrets
+from agents.providers.check import check_providers
+from common.errors import InvalidInput
+from common.livekit import LiveKitCredentials
+from common.settings import Settings
+from db.credentials import resolve_livekit
+from db.engine import Database
+from db.repositories.agents import AgentRepository
+from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition
+from db.repositories.settings import SettingRepository
+from workflows.types import RecordInput, ValidateInput, ValidateResult
+
+
+def fingerprint(credentials: LiveKitCredentials) -> str:
+    """A digest of one server and key, safe to keep in a workflow's history."""
+    parts = (credentials.url, credentials.api_key, credentials.api_secret)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@dataclass
+class ControlActivities:
+    """What the control worker does for workflows."""
+
+    database: Database
+    settings: Settings
+
+    @activity.defn
+    async def validate_config(self, request: ValidateInput) -> ValidateResult:
+        """Check that a version can run: its config, its providers, and LiveKit with its key."""
+        with told_to_temporal():
+            async with self.database.begin() as db_session:
+                agents = AgentRepository(db_session, self.database.box)
+                stored = agents.version_config(await agents.version(UUID(request.agent_id), request.version))
+                settings = await SettingRepository(db_session, self.database.box).all()
+            config = join_secrets(stored.public, stored.secrets)
+            errors = missing_secrets(config) or await asyncio.to_thread(check_providers, config)
+            if errors:
+                raise InvalidInput("The config can't run.", errors)
+            credentials = resolve_livekit(stored, settings, self.settings)
+            await check_livekit(credentials)
+        return ValidateResult(credentials.url, fingerprint(credentials))
+
+    @activity.defn
+    async def record_transitions(self, request: RecordInput) -> None:
+        """Write what changed to Postgres; the same again changes nothing."""
+        new = [
+            NewTransition(
+                sequence=item.sequence,
+                at=item.at,
+                status=item.status,
+                actor=item.actor,
+                reason=item.reason,
+                attempt=item.attempt,
+            )
+            for item in request.transitions
+        ]
+        agent = request.agent
+        view = AgentView(
+            agent.sequence, agent.status, agent.live_version, UUID(agent.deployment_id), agent.last_error
+        )
+        async with self.database.begin() as db_session:
+            deployments = DeploymentRepository(db_session)
+            await deployments.record(UUID(request.deployment_id), new)
+            await deployments.show_agent(UUID(request.agent_id), view)

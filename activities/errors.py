@@ -1,0 +1,27 @@
+"""The one place where our errors become Temporal's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.exceptions import ApplicationError
+
+from common.errors import BionicError, InvalidInput
+
+
+def _message(error: BionicError) -> str:
+    if isinstance(error, InvalidInput) and error.errors:
+        return " ".join([error.message, *(f"{e.pointer}: {e.detail}" for e in error.errors)])
+    return error.message
+
+
+@contextmanager
+def told_to_temporal() -> Iterator[None]:
+    """Raise a `BionicError` of the block as an `ApplicationError` that is retried only if it may help."""
+    try:
+        yield
+    except BionicError as error:
+        raise ApplicationError(
+            _message(error), type=type(error).__name__, non_retryable=not error.retryable
+        ) from None

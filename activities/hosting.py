@@ -1,0 +1,99 @@
+"""The long-running activity: one agent registered with LiveKit, from a host's first try to its last call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from temporalio import activity
+from temporalio.client import Client
+
+from activities.errors import told_to_temporal
+from activities.reporter import Reporter
+from activities.stay import Stay, Tenant
+from agents.call import CallJob
+from agents.hosting import HostedAgent
+from agents.tracing import TraceTarget
+from common.livekit import LiveKitCredentials
+from common.settings import Settings
+from db.credentials import resolve_langfuse, resolve_livekit
+from db.engine import Database
+from db.repositories.agents import AgentRepository
+from db.repositories.settings import SettingRepository
+from workflows.types import ReleaseInput, ReplicaInput
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class HostActivities:
+    """What a runtime host does for workflows."""
+
+    host: str
+    database: Database
+    client: Client
+    settings: Settings
+    load: Callable[[], float]
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    """The agents on this host by the id of their replica."""
+
+    leaving: set[asyncio.Task[None]] = field(default_factory=set)
+    """Agents that another host has by now, or that were cancelled, and their last calls here."""
+
+    @activity.defn
+    async def host_agent(self, replica: ReplicaInput) -> None:
+        """Register the agent with LiveKit and take its calls until told to leave; then drain."""
+        info = activity.info()
+        replica_id = info.workflow_id
+        assert replica_id
+        reporter = Reporter(self.client, self.database, replica, replica_id, self.host, info.attempt)
+        with told_to_temporal():
+            await Stay(self, replica, reporter).run()
+
+    @activity.defn
+    async def release_agent(self, request: ReleaseInput) -> bool:
+        """Begin to drain a replica now. False when this host does not run that attempt."""
+        tenant = self.tenants.get(request.replica_id)
+        if tenant is None or tenant.attempt != request.attempt:
+            return False
+        if not tenant.leave.done():
+            tenant.leave.set_result(request.drain_seconds)
+        return True
+
+    async def prepare(self, replica: ReplicaInput) -> tuple[CallJob, LiveKitCredentials]:
+        """Read from Postgres what the agent needs: its version, and the credentials that hold for it now."""
+        async with self.database.begin() as db_session:
+            agents = AgentRepository(db_session, self.database.box)
+            stored = agents.version_config(await agents.version(UUID(replica.agent_id), replica.version))
+            settings = await SettingRepository(db_session, self.database.box).all()
+        langfuse = resolve_langfuse(settings, self.settings)
+        job = CallJob(
+            agent_id=UUID(replica.agent_id),
+            slug=replica.slug,
+            version=replica.version,
+            config=stored.public,
+            secrets=stored.secrets,
+            database_url=self.settings.database_url,
+            traces=TraceTarget(langfuse.host, langfuse.public_key, langfuse.secret_key) if langfuse else None,
+        )
+        return job, resolve_livekit(stored, settings, self.settings)
+
+    def see_off(self, agent: HostedAgent, seconds: float, *, notice: float = 0.0) -> None:
+        """Drain and close an agent that this host gives up; `notice` lets its successor register first."""
+
+        async def _see_off() -> None:
+            await asyncio.sleep(notice)
+            await agent.drain(seconds)
+            await agent.close()
+
+        task = asyncio.create_task(_see_off(), name="see off an agent")
+        self.leaving.add(task)
+        task.add_done_callback(self.leaving.discard)
+
+    async def close(self, seconds: float) -> None:
+        """Wait up to `seconds` for agents that are being seen off."""
+        if self.leaving:
+            await asyncio.wait(self.leaving, timeout=seconds)

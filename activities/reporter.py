@@ -1,0 +1,84 @@
+"""How one attempt of a replica tells its workflow and Postgres how it is."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from common.status import Status
+from db.engine import Database
+from db.repositories.deployments import DeploymentRepository, ReplicaState
+from workflows.types import ReplicaInput, ReplicaReport
+
+logger = logging.getLogger(__name__)
+
+RPC_TIMEOUT = timedelta(seconds=5)
+
+
+class Reporter:
+    """Delivers the newest report to both, each in its own time; what fails is tried again by `deliver`."""
+
+    def __init__(
+        self,
+        client: Client,
+        database: Database,
+        replica: ReplicaInput,
+        replica_id: str,
+        host: str,
+        attempt: int,
+    ) -> None:
+        self.replica_id = replica_id
+        self.host = host
+        self.attempt = attempt
+        self._workflow = client.get_workflow_handle(replica_id)
+        self._database = database
+        self._replica = replica
+        self._report: ReplicaReport | None = None
+        self._told: ReplicaReport | None = None
+        self._written: ReplicaReport | None = None
+
+    async def tell(self, status: Status, worker_id: str | None = None, reason: str | None = None) -> None:
+        """Report a new state; nothing happens when it is the one reported last."""
+        report = ReplicaReport(status, self.attempt, self.host, worker_id, reason)
+        if report != self._report:
+            self._report = report
+            await self.deliver()
+
+    async def deliver(self) -> None:
+        """Deliver what is not delivered yet."""
+        report = self._report
+        if report is None:
+            return
+        if self._told != report:
+            try:
+                await self._workflow.signal("report", report, rpc_timeout=RPC_TIMEOUT)
+                self._told = report
+            except RPCError as error:
+                logger.warning("Temporal did not take the report of %s: %s", self.replica_id, error.message)
+        if self._written != report:
+            try:
+                await self._write(report)
+                self._written = report
+            except (SQLAlchemyError, OSError) as error:
+                logger.warning("Postgres did not take the report of %s: %s", self.replica_id, error)
+
+    async def _write(self, report: ReplicaReport) -> None:
+        state = ReplicaState(
+            id=self.replica_id,
+            agent_id=UUID(self._replica.agent_id),
+            deployment_id=UUID(self._replica.deployment_id),
+            version=self._replica.version,
+            number=self._replica.number,
+            status=report.status,
+            attempt=report.attempt,
+            host=report.host,
+            worker_id=report.worker_id,
+            reason=report.reason,
+        )
+        async with self._database.begin() as db_session:
+            await DeploymentRepository(db_session).write_replica(state)

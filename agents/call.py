@@ -1,0 +1,113 @@
+"""One call: the code that runs in a job process, from the dispatch to the caller's goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from livekit.agents import (
+    Agent,
+    AgentSession,
+    CloseEvent,
+    ConversationItemAddedEvent,
+    JobContext,
+    JobProcess,
+    room_io,
+)
+from opentelemetry import trace
+
+from agents import tracing
+from agents.config import AgentConfig, join_secrets
+from agents.providers.registry import build_llm, build_stt, build_tts, build_vad
+from agents.recorder import CallRecorder, turn_of
+from agents.tracing import TraceTarget
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CallJob:
+    """What a job process needs to hold a call for one version of an agent.
+
+    It is pickled to the job process when that is forked, so it travels over a local pipe and nowhere else.
+    """
+
+    agent_id: UUID
+    slug: str
+    version: int
+    config: dict[str, Any]
+    secrets: dict[str, str] = field(repr=False)
+    database_url: str = field(repr=False)
+    traces: TraceTarget | None = None
+
+    def prepare(self, process: JobProcess) -> None:
+        """Runs in a fresh job process before its job: the first span must find the tracer."""
+        process.userdata["tracing"] = tracing.start(self.traces, self.slug, self.version)
+
+    async def run(self, ctx: JobContext) -> None:
+        """Join the room and talk until the caller leaves."""
+        config = join_secrets(self.config, self.secrets)
+        async with asyncio.TaskGroup() as join:
+            # The caller waits for the agent to appear: joining begins before all that can be done meanwhile.
+            join.create_task(ctx.connect())
+            await asyncio.sleep(0)
+            session = _session(config)
+            recorder = self._record(ctx, session)
+        _end_job_with(session, ctx)
+        options = room_io.RoomOptions(video_input=False, delete_room_on_close=False)
+        await session.start(
+            Agent(instructions=config.instructions), room=ctx.room, room_options=options, record=False
+        )
+        recorder.joined()
+        if config.greeting:
+            session.say(config.greeting)
+
+    def _record(self, ctx: JobContext, session: AgentSession[Any]) -> CallRecorder:
+        recorder = CallRecorder(
+            self.database_url,
+            call_id=_call_id(ctx),
+            agent_id=self.agent_id,
+            version=self.version,
+            room=ctx.job.room.name,
+            trace_id=tracing.describe_call(trace.get_current_span(), ctx.job.room.name, self.slug),
+        )
+
+        @session.on("conversation_item_added")
+        def _on_item(event: ConversationItemAddedEvent) -> None:
+            turn = turn_of(event.item)
+            if turn:
+                recorder.add(turn)
+
+        ctx.add_shutdown_callback(recorder.close)
+        return recorder
+
+
+def _session(config: AgentConfig) -> AgentSession[Any]:
+    vad = build_vad()
+    return AgentSession(
+        stt=build_stt(config, vad=vad),
+        llm=build_llm(config),
+        tts=build_tts(config),
+        vad=vad,
+        turn_handling=config.turn_handling.as_livekit(),  # type: ignore[arg-type]
+    )
+
+
+def _end_job_with(session: AgentSession[Any], ctx: JobContext) -> None:
+    @session.on("close")
+    def _on_close(event: CloseEvent) -> None:
+        if event.error:
+            logger.error("call closed by an error", extra={"room": ctx.room.name, "error": str(event.error)})
+        ctx.shutdown(str(event.reason.value))
+
+
+def _call_id(ctx: JobContext) -> UUID:
+    """The id that our token put into the dispatch; a new one when somebody else dispatched the agent."""
+    try:
+        return UUID(json.loads(ctx.job.metadata)["callId"])
+    except (ValueError, KeyError, TypeError):
+        return uuid4()

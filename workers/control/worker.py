@@ -1,0 +1,57 @@
+"""The control worker: workflows, and the short activities they call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.control import ControlActivities
+from common.logs import set_up_logs
+from common.settings import Settings, get_settings
+from db.engine import Database
+from workers.process import connect, run_until_stopped, running, stop_requested
+from workflows.agent import AgentWorkflow
+from workflows.policy import CONTROL_QUEUE
+from workflows.replica import ReplicaWorkflow
+
+logger = logging.getLogger(__name__)
+
+WORKFLOWS = [AgentWorkflow, ReplicaWorkflow]
+
+
+def control_worker(client: Client, database: Database, settings: Settings) -> Worker:
+    """The worker, not yet running."""
+    activities = ControlActivities(database, settings)
+    return Worker(
+        client,
+        task_queue=CONTROL_QUEUE,
+        workflows=WORKFLOWS,
+        activities=[activities.validate_config, activities.record_transitions],
+        max_cached_workflows=2000,
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM."""
+    stop = stop_requested()
+    client = await connect(settings)
+    database = Database.connect(
+        settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
+    )
+    try:
+        async with running(control_worker(client, database, settings)) as ended:
+            logger.info("control worker ready")
+            await run_until_stopped(stop, ended)
+    finally:
+        await database.close()
+
+
+def main() -> None:
+    """The process."""
+    set_up_logs()
+    asyncio.run(run(get_settings()))

@@ -1,0 +1,73 @@
+"""What every worker process does alike: connect, run until told to stop, stop in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from common.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 60.0
+
+
+async def connect(settings: Settings) -> Client:
+    """A client of Temporal; waits up to `CONNECT_SECONDS` for a server that is still starting.
+
+    Raises:
+        TimeoutError: Temporal did not answer.
+    """
+    waited = False
+    async with asyncio.timeout(CONNECT_SECONDS):
+        while True:
+            try:
+                return await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
+            except RuntimeError as error:
+                if not waited:
+                    logger.info("waiting for Temporal at %s: %s", settings.temporal_address, error)
+                waited = True
+                await asyncio.sleep(0.25)
+
+
+def stop_requested() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, event.set)
+    return event
+
+
+@asynccontextmanager
+async def running(*workers: Worker) -> AsyncIterator[asyncio.Future[list[None]]]:
+    """Run workers during the block; on leaving it, shut them down one after the other, first to last.
+
+    The future it gives is done when a worker ends by itself, with its error.
+    """
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    together = asyncio.gather(*tasks)
+    try:
+        yield together
+    finally:
+        for worker, task in zip(workers, tasks, strict=True):
+            if not task.done():
+                await worker.shutdown()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_until_stopped(stop: asyncio.Event, ended: asyncio.Future[list[None]]) -> None:
+    """Wait for the order to stop; raises when a worker ended without one."""
+    waiting = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            ended.result()
+    finally:
+        waiting.cancel()

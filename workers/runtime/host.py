@@ -1,0 +1,96 @@
+"""A runtime host: many agents in one process, every call in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import socket
+from datetime import timedelta
+
+import psutil
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.hosting import HostActivities
+from agents.warm import warm_forkserver
+from common.logs import set_up_logs
+from common.settings import Settings, get_settings
+from db.engine import Database
+from workers.process import connect, run_until_stopped, running, stop_requested
+from workflows.policy import RUNTIME_QUEUE, host_queue
+
+logger = logging.getLogger(__name__)
+
+MAX_AGENTS = 2000
+"""Agents on one host: slots of its worker. A registration is two websockets and about 0.1 MB."""
+
+HEARTBEAT_EVERY = timedelta(seconds=3)
+"""At most one heartbeat in this time reaches Temporal for each agent."""
+
+GOING_SECONDS = 5
+"""How long activities may take to hand over when the host stops."""
+
+
+def host_name() -> str:
+    """This process's name among hosts."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def cpu_load() -> float:
+    """The machine's CPU load between 0 and 1 since the last look: LiveKit prefers hosts with less of it."""
+    return psutil.cpu_percent(interval=None) / 100
+
+
+def raise_file_limit() -> None:
+    """Two sockets a name and agent add up: take as many files as the system grants."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Worker]:
+    """The worker that takes agents, and the one that takes orders for this host alone."""
+    agents = Worker(
+        client,
+        task_queue=RUNTIME_QUEUE,
+        activities=[activities.host_agent],
+        max_concurrent_activities=MAX_AGENTS,
+        max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
+        default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
+        graceful_shutdown_timeout=timedelta(seconds=GOING_SECONDS),
+        identity=activities.host,
+    )
+    orders = Worker(
+        client,
+        task_queue=host_queue(activities.host),
+        activities=[activities.release_agent],
+        identity=activities.host,
+    )
+    return agents, orders
+
+
+async def run(settings: Settings) -> None:
+    """Host agents until SIGTERM; then hand them over and see the last calls off."""
+    stop = stop_requested()
+    raise_file_limit()
+    took = await asyncio.to_thread(warm_forkserver)
+    client = await connect(settings)
+    database = Database.connect(
+        settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
+    )
+    activities = HostActivities(host_name(), database, client, settings, cpu_load)
+    try:
+        async with running(*host_workers(client, activities)) as ended:
+            logger.info("runtime host ready", extra={"host": activities.host, "warm_s": round(took, 1)})
+            await run_until_stopped(stop, ended)
+            logger.info("going: handing over", extra={"agents": len(activities.tenants)})
+        await activities.close(settings.bionic_drain_seconds)
+    finally:
+        await database.close()
+
+
+def main() -> None:
+    """The process."""
+    set_up_logs()
+    asyncio.run(run(get_settings()))

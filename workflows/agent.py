@@ -1,0 +1,244 @@
+"""The life of an agent: what should run, and how it gets there."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from common.status import Status
+    from workflows import policy, signatures
+    from workflows.chronicle import Chronicle
+    from workflows.errors import reason_of, refuse
+    from workflows.fleet import Fleet
+    from workflows.types import (
+        AgentInput,
+        Deployment,
+        DeploymentState,
+        DeployRequest,
+        Replica,
+        ReplicaChanged,
+        RetryRequest,
+        StopRequest,
+        ValidateInput,
+        ValidateResult,
+    )
+
+PLATFORM = "platform"
+"""The actor of what nobody asked for."""
+
+Wish = DeployRequest | RetryRequest | StopRequest
+
+
+@workflow.defn
+class AgentWorkflow:
+    """One per agent, for ever. Takes wishes by update and works on the newest until it is fulfilled."""
+
+    @workflow.init
+    def __init__(self, agent: AgentInput) -> None:
+        self._agent = agent
+        self._state = agent.state
+        self._wish: Wish | None = None
+        self._retired = False
+        self._fleet = Fleet(agent, self._state)
+        self._chronicle = Chronicle(agent, self._state)
+
+    @workflow.run
+    async def run(self, agent: AgentInput) -> None:
+        """Fulfil wishes until the agent is deleted."""
+        writer = asyncio.create_task(self._chronicle.keep())
+        while not self._retired:
+            await workflow.wait_condition(lambda: bool(self._wish) or self._retired or self._long)
+            wish, self._wish = self._wish, None
+            if isinstance(wish, StopRequest):
+                await self._wind_down(wish)
+            elif wish:
+                await self._roll_out(wish.actor)
+            elif self._long:
+                await self._settle()
+                if not self._wish:
+                    workflow.continue_as_new(AgentInput(agent.agent_id, agent.slug, self._state))
+        await self._settle()
+        writer.cancel()
+
+    @property
+    def _long(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    async def _settle(self) -> None:
+        """Wait until all is told and every handler is done."""
+        await workflow.wait_condition(lambda: self._chronicle.idle and workflow.all_handlers_finished())
+
+    async def _roll_out(self, actor: str) -> None:
+        """Bring `next` up beside what is live, and let the old one go only then. A new wish ends it."""
+        deployment = self._state.next
+        assert deployment is not None
+        checked = await self._validate(deployment, actor)
+        if checked is None or self._wish:
+            return
+        self._chronicle.tell(deployment, Status.STARTING, actor)
+        replicas = await self._fleet.staff(deployment, checked.fingerprint)
+        failure = await self._registered(replicas)
+        if self._wish:
+            return
+        if failure:
+            await self._fleet.drain([r for r in replicas if r in self._fleet.of(deployment)], 0)
+            self._chronicle.tell(deployment, Status.FAILED, actor, failure)
+            return
+        await self._take_over(deployment, replicas, actor)
+
+    async def _validate(self, deployment: Deployment, actor: str) -> ValidateResult | None:
+        try:
+            return await workflow.execute_activity(
+                signatures.validate_config,
+                ValidateInput(self._agent.agent_id, deployment.request.version),
+                schedule_to_close_timeout=policy.VALIDATE_TIMEOUT,
+                retry_policy=policy.VALIDATE_RETRY,
+                summary=f"version {deployment.request.version}: config, providers, LiveKit",
+            )
+        except ActivityError as error:
+            if not self._wish:
+                self._chronicle.tell(deployment, Status.FAILED, actor, reason_of(error))
+            return None
+
+    async def _registered(self, replicas: list[Replica]) -> str | None:
+        """Wait until every replica is registered; returns why that can't be. A new wish ends the wait."""
+
+        def failed() -> str | None:
+            reasons = (r.reason or "A replica failed." for r in replicas if r.status is Status.FAILED)
+            return next(reasons, None)
+
+        def ready() -> bool:
+            return all(replica.status is Status.RUNNING for replica in replicas)
+
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self._wish) or ready() or failed() is not None,
+                timeout=policy.START_PATIENCE,
+                timeout_summary="replicas register with LiveKit",
+            )
+        except TimeoutError:
+            waiting = next((r.reason for r in replicas if r.reason), "Is a runtime host running?")
+            return f"Not registered with LiveKit within {policy.START_PATIENCE}. {waiting}"
+        return failed()
+
+    async def _take_over(self, deployment: Deployment, replicas: list[Replica], actor: str) -> None:
+        """Make `deployment` the live one and let the others drain."""
+        previous, self._state.live, self._state.next = self._state.live, deployment, None
+        for replica in replicas:
+            replica.deployment_id = deployment.request.deployment_id
+        self._chronicle.tell(deployment, Status.RUNNING, actor)
+        if previous:
+            self._state.leaving.append(previous)
+            reason = f"Replaced by version {deployment.request.version}."
+            self._chronicle.tell(previous, Status.DRAINING, actor, reason)
+        rest = [replica for replica in self._fleet.all() if replica not in replicas and not replica.draining]
+        await self._fleet.drain(rest, deployment.request.drain_seconds)
+        self._close_leaving()
+
+    async def _wind_down(self, stop: StopRequest) -> None:
+        """Drain every replica. A new wish ends the wait, not the draining."""
+        deployment = self._state.next
+        assert deployment is not None
+        await self._fleet.drain(self._fleet.all(), stop.drain_seconds)
+        await workflow.wait_condition(lambda: self._fleet.empty or bool(self._wish))
+        if self._fleet.empty and not self._wish:
+            self._chronicle.tell(deployment, Status.STOPPED, stop.actor)
+
+    def _follow(self, live: Deployment, tries: int) -> None:
+        """Tell when the live deployment is no longer, or again, as it should be."""
+        live.attempt += tries
+        replicas = self._fleet.of(live)
+        ailing = [replica for replica in replicas if replica.status is not Status.RUNNING]
+        reason = next((replica.reason for replica in ailing if replica.reason), None)
+        if replicas and all(replica.status is Status.FAILED for replica in replicas):
+            status = Status.FAILED
+        else:
+            status = Status.DEGRADED if ailing else Status.RUNNING
+        if (status, reason) == (live.status, live.reason):
+            return
+        if status is Status.FAILED:
+            self._state.live = None
+            if self._state.next is None or self._state.next.status.terminal:
+                self._state.next = live
+        self._chronicle.tell(live, status, PLATFORM, reason)
+
+    def _close_leaving(self) -> None:
+        """Tell of replaced deployments whose last replica is gone."""
+        held = {replica.deployment_id for replica in self._fleet.all()}
+        for deployment in list(self._state.leaving):
+            if deployment.request.deployment_id not in held:
+                self._state.leaving.remove(deployment)
+                self._chronicle.tell(deployment, Status.STOPPED, PLATFORM, deployment.reason)
+
+    def _supersede(self, reason: str, actor: str) -> None:
+        """A rollout that is under way is not wanted any more."""
+        under_way = self._state.next
+        if under_way and not under_way.status.terminal:
+            self._chronicle.tell(under_way, Status.STOPPED, actor, reason)
+
+    @workflow.update
+    def deploy(self, request: DeployRequest) -> DeploymentState:
+        """Run a version. Answers at once; the same deployment again is the same wish."""
+        for known in (self._state.next, self._state.live):
+            if known and known.request.deployment_id == request.deployment_id:
+                return known.state
+        self._supersede(f"Superseded by version {request.version}.", request.actor)
+        deployment = self._state.next = Deployment(request)
+        self._chronicle.tell(deployment, Status.VALIDATING, request.actor)
+        self._wish = request
+        return deployment.state
+
+    @workflow.update
+    def retry(self, request: RetryRequest) -> DeploymentState:
+        """Try the failed deployment again."""
+        deployment = self._state.next
+        assert deployment is not None
+        deployment.attempt += 1
+        self._chronicle.tell(deployment, Status.VALIDATING, request.actor)
+        self._wish = request
+        return deployment.state
+
+    @retry.validator
+    def _may_retry(self, request: RetryRequest) -> None:
+        if self._state.next is None or self._state.next.status is not Status.FAILED:
+            raise refuse("Nothing failed, so there is nothing to retry.")
+
+    @workflow.update
+    def stop(self, request: StopRequest) -> DeploymentState:
+        """Run nothing any more: no new calls from now on, running ones may finish."""
+        deployment = self._state.live or self._state.next
+        assert deployment is not None
+        if self._state.live:
+            self._supersede("Superseded by a stop.", request.actor)
+        self._state.live, self._state.next = None, deployment
+        self._chronicle.tell(deployment, Status.DRAINING, request.actor)
+        self._wish = request
+        return deployment.state
+
+    @stop.validator
+    def _may_stop(self, request: StopRequest) -> None:
+        running = self._state.live or self._state.next
+        if running is None or (running.status.terminal and self._fleet.empty):
+            raise refuse("The agent is not deployed, so there is nothing to stop.")
+
+    @workflow.signal
+    def retire(self) -> None:
+        """The agent is deleted: end."""
+        self._retired = True
+
+    @workflow.signal
+    def replica_changed(self, change: ReplicaChanged) -> None:
+        """A replica tells how it is; a live deployment follows its replicas."""
+        tries = self._fleet.take(change)
+        if self._state.live:
+            self._follow(self._state.live, tries)
+        self._close_leaving()
+
+    @workflow.query
+    def state(self) -> DeploymentState | None:
+        """The deployment in hand."""
+        deployment = self._state.next or self._state.live
+        return deployment.state if deployment else None

@@ -1,0 +1,103 @@
+"""What an agent's workflow tells: Postgres what changed, Temporal's UI how things are."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from common.status import Status
+    from workflows import policy, signatures
+    from workflows.types import AgentInput, AgentState, AgentSummary, Deployment, RecordInput, Transition
+
+
+class Chronicle:
+    """`tell` never waits; `keep` writes the entries in order, each once."""
+
+    def __init__(self, agent: AgentInput, state: AgentState) -> None:
+        self._agent = agent
+        self._state = state
+        self._entries: list[RecordInput] = []
+        self._writing = False
+
+    @property
+    def idle(self) -> bool:
+        """True when all is written."""
+        return not self._entries and not self._writing
+
+    def tell(self, deployment: Deployment, status: Status, actor: str, reason: str | None = None) -> None:
+        """`deployment` is in `status` from now on."""
+        deployment.status, deployment.reason = status, reason
+        deployment.sequence += 1
+        self._state.sequence += 1
+        if status in {Status.FAILED, Status.DEGRADED}:
+            self._state.last_error = reason
+        elif status in {Status.VALIDATING, Status.RUNNING}:
+            self._state.last_error = None
+        transition = Transition(
+            deployment.sequence, workflow.now(), status, actor, reason, deployment.attempt
+        )
+        entry = RecordInput(
+            self._agent.agent_id, deployment.request.deployment_id, [transition], self._summary()
+        )
+        self._add(entry)
+        self._describe(deployment)
+
+    def _add(self, entry: RecordInput) -> None:
+        last = self._entries[-1] if self._entries else None
+        if last and last.deployment_id == entry.deployment_id:
+            entry.transitions[:0] = self._entries.pop().transitions
+        self._entries.append(entry)
+
+    @property
+    def _focus(self) -> Deployment:
+        """The deployment that says how the agent is: one on its way, else the live one, else the last."""
+        upcoming, live = self._state.next, self._state.live
+        focus = upcoming if upcoming and not (live and upcoming.status.terminal) else live
+        assert focus is not None
+        return focus
+
+    def _summary(self) -> AgentSummary:
+        live = self._state.live
+        return AgentSummary(
+            sequence=self._state.sequence,
+            status=self._focus.status,
+            live_version=live.request.version if live else None,
+            deployment_id=self._focus.request.deployment_id,
+            last_error=self._state.last_error,
+        )
+
+    async def keep(self) -> None:
+        """Write entries for ever; the end of the workflow ends it."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._entries))
+            entry = self._entries.pop(0)
+            self._writing = True
+            newest = entry.transitions[-1]
+            await workflow.execute_activity(
+                signatures.record_transitions,
+                entry,
+                start_to_close_timeout=policy.RECORD_TIMEOUT,
+                retry_policy=policy.RECORD_RETRY,
+                summary=f"{newest.status}: {newest.reason}" if newest.reason else str(newest.status),
+            )
+            self._writing = False
+
+    def _describe(self, changed: Deployment) -> None:
+        focus = self._focus
+        live = self._state.live
+        lines = [
+            f"**{self._agent.slug}** is **{focus.status}**",
+            f"- live version: {live.request.version if live else 'none'}",
+            f"- version {changed.request.version}: {changed.status}, attempt {changed.attempt}",
+            f"- asked for by {changed.request.actor}",
+        ]
+        if changed.reason:
+            lines.append(f"- {changed.reason}")
+        workflow.set_current_details("\n".join(lines))
+        workflow.upsert_search_attributes(
+            [
+                policy.AGENT_STATUS.value_set(focus.status),
+                policy.AGENT_VERSION.value_set(focus.request.version),
+                policy.DEPLOYMENT_ID.value_set(focus.request.deployment_id),
+            ]
+        )

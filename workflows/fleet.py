@@ -1,0 +1,119 @@
+"""The replicas of one agent: which there are, which are missing, which are too many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from common.status import Status
+    from workflows import policy
+    from workflows.replica import ReplicaWorkflow
+    from workflows.types import (
+        AgentInput,
+        AgentState,
+        Deployment,
+        Replica,
+        ReplicaChanged,
+        ReplicaInput,
+        StopReplica,
+    )
+
+
+class Fleet:
+    """Starts and drains replicas, and keeps what they report. Lives on the agent's state."""
+
+    def __init__(self, agent: AgentInput, state: AgentState) -> None:
+        self._agent = agent
+        self._state = state
+
+    @property
+    def empty(self) -> bool:
+        """True when no replica is left, draining ones included."""
+        return not self._state.replicas
+
+    def take(self, change: ReplicaChanged) -> int:
+        """Keep a report; returns how many new attempts it tells of. One that stopped is forgotten."""
+        replica = self._state.replicas.get(change.replica_id)
+        if replica is None:
+            return 0
+        report = change.report
+        if report.status is Status.STOPPED:
+            del self._state.replicas[replica.id]
+            return 0
+        tries = max(0, report.attempt - replica.attempt)
+        replica.status, replica.reason, replica.attempt = report.status, report.reason, report.attempt
+        return tries
+
+    def of(self, deployment: Deployment) -> list[Replica]:
+        """The replicas that serve `deployment`."""
+        wanted = deployment.request.deployment_id
+        return [r for r in self._state.replicas.values() if r.deployment_id == wanted and not r.draining]
+
+    async def staff(self, deployment: Deployment, fingerprint: str) -> list[Replica]:
+        """The replicas for `deployment`: those that fit already, and new ones for the rest."""
+        request = deployment.request
+        fitting = [
+            replica
+            for replica in self._state.replicas.values()
+            if (replica.version, replica.fingerprint) == (request.version, fingerprint)
+            and not replica.draining
+            and replica.status is not Status.FAILED
+        ][: request.replicas]
+        missing = [self._new_replica(deployment, fingerprint) for _ in range(request.replicas - len(fitting))]
+        await asyncio.gather(*(self._start(replica) for replica in missing))
+        return fitting + missing
+
+    def _new_replica(self, deployment: Deployment, fingerprint: str) -> Replica:
+        self._state.replicas_started += 1
+        request = deployment.request
+        replica = Replica(
+            id=policy.replica_workflow_id(
+                self._agent.agent_id, request.version, self._state.replicas_started
+            ),
+            deployment_id=request.deployment_id,
+            version=request.version,
+            number=self._state.replicas_started,
+            fingerprint=fingerprint,
+        )
+        self._state.replicas[replica.id] = replica
+        return replica
+
+    async def _start(self, replica: Replica) -> None:
+        # A child that outlives us: continue-as-new must not touch a live registration.
+        await workflow.start_child_workflow(
+            ReplicaWorkflow.run,
+            ReplicaInput(
+                agent_id=self._agent.agent_id,
+                slug=self._agent.slug,
+                deployment_id=replica.deployment_id,
+                version=replica.version,
+                number=replica.number,
+            ),
+            id=replica.id,
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            static_summary=f"{self._agent.slug} v{replica.version} replica {replica.number}",
+        )
+
+    async def drain(self, replicas: Iterable[Replica], seconds: float) -> None:
+        """Have `replicas` take no more calls and end. Returns when they are told, not when they ended."""
+        await asyncio.gather(*(self._drain(replica, seconds) for replica in list(replicas)))
+
+    async def _drain(self, replica: Replica, seconds: float) -> None:
+        if replica.status is Status.FAILED:
+            self._state.replicas.pop(replica.id, None)
+            return
+        replica.draining = True
+        handle = workflow.get_external_workflow_handle(replica.id)
+        try:
+            await handle.signal(ReplicaWorkflow.stop, StopReplica(seconds))
+        except ApplicationError:
+            self._state.replicas.pop(replica.id, None)
+
+    def all(self) -> list[Replica]:
+        """Every replica that has not ended."""
+        return list(self._state.replicas.values())
