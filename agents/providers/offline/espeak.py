@@ -1,7 +1,7 @@
 """eSpeak NG through ctypes: text in, 16-bit mono samples out, while they are made.
 
-The library is one set of C globals, so there is one engine a process and one speaker at a time. It starts no thread and
-survives a fork: loaded in the forkserver, every job process has it for nothing.
+The library is one set of C globals, so there is one engine a process and one speaker at a time. It starts no
+thread and survives a fork: loaded in the forkserver, every job process has it for nothing.
 """
 
 from __future__ import annotations

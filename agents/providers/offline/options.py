@@ -28,7 +28,7 @@ class OfflineSttOptions(ConfigModel):
     grammar: list[Phrase] | None = Field(default=None, min_length=1, max_length=500)
     """The phrases a caller may say. Without it any English is taken down, with many mistakes."""
 
-    interim_results: bool = True
+    interim_results: bool = False
     """Whether the words so far are reported while the caller speaks."""
 
 
