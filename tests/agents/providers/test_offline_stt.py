@@ -1,0 +1,151 @@
+"""Hearing: real recognition of synthetic speech."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+from livekit.agents import inference, stt
+
+from agents.providers.offline import stt as offline
+from agents.providers.offline.options import OfflineSttOptions
+from agents.providers.offline.recogniser import Recogniser
+from tests.agents.providers.speech import PHRASES, frames, hiss, spoken
+
+pytestmark = pytest.mark.unit
+
+Kind = stt.SpeechEventType
+
+
+async def _hear(
+    ears: offline.OfflineSTT, audio: bytes, rate: int, *, pace: float = 0.0
+) -> list[tuple[stt.SpeechEvent, float]]:
+    """Events with the wall-clock time they came at; ``pace`` seconds between frames of 20 ms."""
+    stream = ears.stream()
+    events: list[tuple[stt.SpeechEvent, float]] = []
+
+    async def collect() -> None:
+        async for event in stream:
+            events.append((event, time.time()))
+
+    collecting = asyncio.create_task(collect())
+    due = time.perf_counter()
+    for frame in frames(audio, rate):
+        stream.push_frame(frame)
+        due += pace
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+    stream.end_input()
+    await asyncio.wait_for(collecting, 30)
+    await stream.aclose()
+    return events
+
+
+def _ears(grammar: list[str] | None, *, interim: bool = False) -> offline.OfflineSTT:
+    options = OfflineSttOptions(grammar=grammar, interim_results=interim)
+    return offline.OfflineSTT(options, vad=inference.VAD())
+
+
+def _finals(events: list[tuple[stt.SpeechEvent, float]]) -> list[str]:
+    return [event.alternatives[0].text for event, _ in events if event.type is Kind.FINAL_TRANSCRIPT]
+
+
+@pytest.mark.parametrize("voice", ["en", "en-us+f3"])
+async def test_every_phrase_is_recognised_as_it_was_written(voice: str) -> None:
+    ears = _ears(PHRASES)
+    for phrase in PHRASES:
+        events = await _hear(ears, spoken(phrase, 48_000, voice=voice), 48_000)
+        assert _finals(events) == [phrase]
+        kinds = [event.type for event, _ in events]
+        assert kinds == [Kind.START_OF_SPEECH, Kind.FINAL_TRANSCRIPT, Kind.RECOGNITION_USAGE, Kind.END_OF_SPEECH]
+
+
+async def test_two_utterances_in_one_stream() -> None:
+    audio = spoken(PHRASES[0], 16_000) + spoken(PHRASES[1], 16_000)
+    assert _finals(await _hear(_ears(PHRASES), audio, 16_000)) == PHRASES[:2]
+
+
+async def test_the_transcript_is_there_when_speech_ends() -> None:
+    """In real time: whatever the voice activity detector waits for is over, and no decoding is left to do."""
+    events = await _hear(_ears(PHRASES), spoken(PHRASES[4], 16_000), 16_000, pace=0.02)
+    final = next((event, at) for event, at in events if event.type is Kind.FINAL_TRANSCRIPT)
+    ended_at = final[0].speech_end_time
+    assert ended_at is not None
+    detector_waits = 0.25
+    assert final[1] - ended_at - detector_waits < 0.3
+
+
+async def test_interim_results_grow_into_the_phrase() -> None:
+    events = await _hear(_ears(PHRASES, interim=True), spoken(PHRASES[4], 16_000), 16_000)
+    interims = [event.alternatives[0].text for event, _ in events if event.type is Kind.INTERIM_TRANSCRIPT]
+    assert interims
+    assert all("i need help with my bill".startswith(text) for text in interims[-2:])
+    assert _finals(events) == [PHRASES[4]]
+
+
+@pytest.mark.parametrize("level", [100.0, 2000.0, 8000.0])
+async def test_noise_is_no_phrase(level: float) -> None:
+    assert _finals(await _hear(_ears(PHRASES), hiss(bytes(64_000), level), 16_000)) == []
+
+
+async def test_other_words_are_no_phrase() -> None:
+    audio = spoken("my uncle bought seventeen yellow umbrellas", 16_000)
+    assert _finals(await _hear(_ears(PHRASES), audio, 16_000)) == []
+
+
+async def test_dictation_hears_some_words() -> None:
+    assert _finals(await _hear(_ears(None), spoken("goodbye", 16_000), 16_000)) != []
+
+
+async def test_recognize_whole_buffer() -> None:
+    event = await _ears(PHRASES).recognize(list(frames(spoken(PHRASES[3], 48_000), 48_000)))
+    assert event.alternatives[0].text == PHRASES[3]
+    assert 0 <= event.alternatives[0].confidence <= 1
+
+
+async def test_decoding_never_runs_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[int] = set()
+    original = Recogniser.feed
+
+    def feed(self: Recogniser, audio: bytes) -> None:
+        threads.add(threading.get_ident())
+        original(self, audio)
+
+    monkeypatch.setattr(Recogniser, "feed", feed)
+    await _hear(_ears(PHRASES), spoken(PHRASES[0], 16_000), 16_000)
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+async def test_a_slow_machine_drops_the_newest_audio_and_still_answers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(offline, "_MAX_WAITING", 16_000)
+    original = Recogniser.feed
+
+    def feed(self: Recogniser, audio: bytes) -> None:
+        time.sleep(0.3)
+        original(self, audio)
+
+    monkeypatch.setattr(Recogniser, "feed", feed)
+    events = await _hear(_ears(PHRASES), spoken(" ".join(PHRASES), 16_000), 16_000)
+    assert events[-1][0].type is Kind.END_OF_SPEECH
+    assert "dropping audio" in caplog.text
+
+
+async def test_closing_in_mid_word_gives_the_recogniser_back() -> None:
+    ears = _ears(PHRASES)
+    stream = ears.stream()
+    for frame in list(frames(spoken(PHRASES[0], 16_000), 16_000))[:70]:
+        stream.push_frame(frame)
+        await asyncio.sleep(0.002)
+    await stream.aclose()
+    assert _finals(await _hear(ears, spoken(PHRASES[1], 16_000), 16_000)) == [PHRASES[1]]
+
+
+async def test_speech_without_a_pause_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offline, "_MAX_UTTERANCE", 48_000)
+    events = await _hear(_ears(PHRASES), spoken(" and ".join(PHRASES), 16_000), 16_000)
+    usages = [event for event, _ in events if event.type is Kind.RECOGNITION_USAGE]
+    assert len(usages) > 1
