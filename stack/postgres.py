@@ -96,11 +96,11 @@ class EmbeddedPostgres:
             await self._init()
         await asyncio.to_thread(self._clear_leftovers)
 
-    async def ready(self) -> bool:
-        """True when the server takes connections. Asks the server's own file, so no log line is made."""
+    async def ready(self, pid: int) -> bool:
+        """True when that server takes connections. It asks the server's own file, so no log line is made."""
         with suppress(OSError):
             lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
-            return len(lines) >= 8 and lines[7].strip() == "ready"
+            return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
         return False
 
     async def create_database(self) -> None:

@@ -13,7 +13,7 @@ async def _nothing() -> None:
     return
 
 
-async def _at_once() -> bool:
+async def _at_once(_: int) -> bool:
     return True
 
 
@@ -32,8 +32,8 @@ class ServiceSpec:
     prepare: Callable[[], Awaitable[None]] = _nothing
     """Runs before every start of the process."""
 
-    ready: Callable[[], Awaitable[bool]] = _at_once
-    """Asked again and again until it is true. It answers within a second or so, and raises nothing."""
+    ready: Callable[[int], Awaitable[bool]] = _at_once
+    """Asked with the pid, again and again until it is true. It answers within seconds and raises nothing."""
 
     one_shot: bool = False
     """Ready when it has ended with code 0; never restarted."""

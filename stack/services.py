@@ -6,16 +6,18 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.settings import DEV_LIVEKIT_API_KEY, DEV_LIVEKIT_API_SECRET
 from stack.config import Service, StackConfig, is_setting
-from stack.health import http_answers, http_ok, request
+from stack.health import http_answers, http_ok
 from stack.keys import Keys, write_private
 from stack.postgres import EmbeddedPostgres
 from stack.service import ServiceSpec
-from stack.temporal import temporal_serves
+from stack.temporal import temporal_serves, worker_polls
+from workflows.policy import CONTROL_QUEUE, RUNTIME_QUEUE
 
 LOOPBACK = "127.0.0.1"
 SEARCH_ATTRIBUTES = {
@@ -45,6 +47,7 @@ class Addresses:
 
     database_url: str
     temporal_address: str
+    temporal_namespace: str
     temporal_ui_url: str
     livekit_url: str
     livekit_api_key: str
@@ -58,6 +61,7 @@ class Addresses:
         return cls(
             database_url=env.get("DATABASE_URL") or EmbeddedPostgres(config.state_dir).url(),
             temporal_address=env.get("TEMPORAL_ADDRESS") or f"{LOOPBACK}:{ports.temporal}",
+            temporal_namespace=env.get("TEMPORAL_NAMESPACE") or "default",
             temporal_ui_url=env.get("TEMPORAL_UI_URL") or f"http://{LOOPBACK}:{ports.temporal_ui}",
             livekit_url=env.get("LIVEKIT_URL") or f"ws://{LOOPBACK}:{ports.livekit}",
             livekit_api_key=env.get("LIVEKIT_API_KEY") or DEV_LIVEKIT_API_KEY,
@@ -81,18 +85,18 @@ def service_specs(config: StackConfig, keys: Keys, binaries: Binaries) -> list[S
         command = (sys.executable, "-m", module, *arguments)
         return ServiceSpec(name, command, env, ours=True, start_seconds=config.start_seconds, **more)  # type: ignore[arg-type]
 
-    async def runtime_serves() -> bool:
-        answer = await request("GET", f"{at.api_url}/health")
-        components = answer.body.get("components") if answer and isinstance(answer.body, dict) else None
-        return isinstance(components, dict) and is_up(components.get("runtime"))
-
-    async def livekit_serves() -> bool:
+    async def livekit_serves(_: int) -> bool:
         return await http_ok(f"http://{LOOPBACK}:{config.ports.livekit}/")
 
-    async def api_serves() -> bool:
+    async def api_serves(_: int) -> bool:
         return await http_answers(f"{at.api_url}/health")
 
-    runtime_health = {"ready": runtime_serves} if config.runs(Service.API) else {}
+    def polls(queue: str) -> Callable[[int], Awaitable[bool]]:
+        return lambda pid: worker_polls(at.temporal_address, at.temporal_namespace, queue, pid)
+
+    async def temporal_ready(_: int) -> bool:
+        return await temporal_serves(at.temporal_address, at.temporal_namespace, tuple(SEARCH_ATTRIBUTES))
+
     migrated = frozenset({Service.MIGRATIONS, Service.TEMPORAL})
     specs = [
         ServiceSpec(
@@ -109,9 +113,9 @@ def service_specs(config: StackConfig, keys: Keys, binaries: Binaries) -> list[S
         ),
         ServiceSpec(
             Service.TEMPORAL,
-            _temporal_command(config, binaries.temporal),
+            _temporal_command(config, at, binaries.temporal),
             plain,
-            ready=lambda: temporal_serves(at.temporal_address, tuple(SEARCH_ATTRIBUTES)),
+            ready=temporal_ready,
             stop_seconds=5,
             start_seconds=config.start_seconds,
             cure=f"If its file is damaged, `rm {config.state_dir / 'temporal.db'}*` starts anew.",
@@ -135,23 +139,16 @@ def service_specs(config: StackConfig, keys: Keys, binaries: Binaries) -> list[S
             one_shot=True,
         ),
         ours(Service.API, "api", needs=migrated, ready=api_serves),
-        ours(Service.CONTROL, "workers.control", needs=migrated),
+        ours(Service.CONTROL, "workers.control", needs=migrated, ready=polls(CONTROL_QUEUE)),
         ours(
             Service.RUNTIME,
             "workers.runtime",
             needs=migrated | {Service.LIVEKIT},
             stop_seconds=config.drain_seconds,
-            **runtime_health,
+            ready=polls(RUNTIME_QUEUE),
         ),
     ]
     return [spec for spec in specs if config.runs(spec.name)]
-
-
-def is_up(component: object) -> bool:
-    """What `/health` says about one component: a word, a flag, or an object with a `status`."""
-    if isinstance(component, dict):
-        component = component.get("status", component.get("ok"))
-    return component is True or component in {"ok", "up", "healthy", "running", "ready"}
 
 
 def _environment(config: StackConfig, keys: Keys, at: Addresses) -> dict[str, str]:
@@ -174,7 +171,7 @@ def _environment(config: StackConfig, keys: Keys, at: Addresses) -> dict[str, st
     }
 
 
-def _temporal_command(config: StackConfig, binary: str) -> tuple[str, ...]:
+def _temporal_command(config: StackConfig, at: Addresses, binary: str) -> tuple[str, ...]:
     ports = config.ports
     attributes = [
         part for name, kind in SEARCH_ATTRIBUTES.items() for part in ("--search-attribute", f"{name}={kind}")
@@ -190,6 +187,7 @@ def _temporal_command(config: StackConfig, binary: str) -> tuple[str, ...]:
             str(config.state_dir / "temporal.db"),
         ),
         *("--port", str(ports.temporal), "--ui-port", str(ports.temporal_ui), "--log-level", "error"),
+        *("--namespace", at.temporal_namespace),
         *attributes,
     )
 

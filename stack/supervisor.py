@@ -157,7 +157,7 @@ class Supervised:
         self._around.guard.add(child.pid)
         if self._stop_asked.is_set():
             child.kill_group()  # the wish to stop came while it was being started
-        checker = asyncio.create_task(self._check(), name=f"health of {self.spec.name}")
+        checker = asyncio.create_task(self._check(child.pid), name=f"health of {self.spec.name}")
         try:
             code = await child.wait()
         finally:
@@ -175,10 +175,10 @@ class Supervised:
             self._ready.clear()
         return code
 
-    async def _check(self) -> None:
+    async def _check(self, pid: int) -> None:
         if self.spec.one_shot:
             return
-        while not await self.spec.ready():  # noqa: ASYNC110 - a server sends no event
+        while not await self.spec.ready(pid):  # noqa: ASYNC110 - a server sends no event
             await asyncio.sleep(_READY_INTERVAL)
         self._became_ready("ready")
 

@@ -8,7 +8,7 @@ import pytest
 
 from stack.config import Service, StackConfig, StackError
 from stack.keys import Keys
-from stack.services import Binaries, is_up, service_specs
+from stack.services import Binaries, service_specs
 
 pytestmark = pytest.mark.unit
 
@@ -42,13 +42,3 @@ def test_our_processes_get_no_stray_settings(tmp_path: Path, monkeypatch: pytest
     assert spec.env["LANGFUSE_HOST"] == "http://x"
     assert spec.env["BIONIC_MASTER_KEY"] == "master"
     assert "master" not in repr(spec)
-
-
-@pytest.mark.parametrize("said", [True, "ok", "up", {"status": "ok"}])
-def test_health_words(said: object) -> None:
-    assert is_up(said)
-
-
-@pytest.mark.parametrize("said", [None, False, "down", {"status": "unavailable"}, {}])
-def test_health_words_that_say_no(said: object) -> None:
-    assert not is_up(said)

@@ -24,7 +24,7 @@ async def test_servers_start_twice_and_leave_no_process(tmp_path: Path) -> None:
         before = set(psutil.Process().children(recursive=True))
         async with Stack(config) as stack:
             pids = [stack.process(name).pid for name in SERVERS]
-            assert await temporal_serves(stack.temporal_address, tuple(SEARCH_ATTRIBUTES))
+            assert await temporal_serves(stack.temporal_address, "default", tuple(SEARCH_ATTRIBUTES))
             assert await http_ok(stack.livekit_url.replace("ws", "http", 1))
             began = time.monotonic()
         assert time.monotonic() - began < 15

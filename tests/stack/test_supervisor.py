@@ -148,7 +148,7 @@ async def test_stopped_process_stays_stopped_and_starts_again(make: Make) -> Non
 
 
 async def test_start_that_never_succeeds_says_why(make: Make) -> None:
-    async def never() -> bool:
+    async def never(_: int) -> bool:
         return False
 
     service = make("print('no such thing'); raise SystemExit(3)", ready=never, cure="Do this.")
@@ -159,7 +159,7 @@ async def test_start_that_never_succeeds_says_why(make: Make) -> None:
 
 
 async def test_start_is_bounded(make: Make) -> None:
-    async def never() -> bool:
+    async def never(_: int) -> bool:
         return False
 
     service = make(STAY, ready=never, start_seconds=0.3)
