@@ -78,7 +78,7 @@ function Loaded({ agent, now, refresh }: { agent: Agent; now: number; refresh: (
       <div className="columns">
         <div className="column">
           <DeploymentPanel agent={agent} now={now} />
-          <CallList agentId={agent.id} slug={agent.slug} now={now} />
+          <CallList agent={agent} now={now} />
         </div>
         <div className="column">
           <ConfigPanel agent={agent} onSaved={refresh} />

@@ -1,7 +1,8 @@
 import { useState } from 'react'
 
 import { getCall, listCalls } from '../api/agents'
-import type { CallSummary } from '../api/types'
+import type { Agent, CallSummary } from '../api/types'
+import { actionsFor } from '../lib/status'
 import { between, callClock, clock } from '../lib/time'
 import { usePoll } from '../lib/use-poll'
 import { Link } from '../router'
@@ -19,8 +20,8 @@ function lengthOf(call: CallSummary, now: number): string {
   return callClock(between(call.startedAt, call.endedAt ?? now))
 }
 
-export function CallList({ agentId, slug, now }: { agentId: string; slug: string; now: number }) {
-  const calls = usePoll(`calls:${agentId}`, (signal) => listCalls(agentId, signal), 2000)
+export function CallList({ agent, now }: { agent: Agent; now: number }) {
+  const calls = usePoll(`calls:${agent.id}`, (signal) => listCalls(agent.id, signal), 2000)
   const [open, setOpen] = useState<string | null>(null)
   const items = calls.data?.items ?? []
   return (
@@ -34,8 +35,15 @@ export function CallList({ agentId, slug, now }: { agentId: string; slug: string
         </p>
       ) : items.length === 0 ? (
         <p className="panel-empty">
-          No calls yet. <Link to={`/agents/${slug}/talk`}>Talk to the agent</Link>, and the call appears here
-          with its transcript.
+          No calls yet.{' '}
+          {actionsFor(agent.status).includes('talk') ? (
+            <>
+              <Link to={`/agents/${agent.slug}/talk`}>Talk to the agent</Link>, and the call appears here with
+              its transcript.
+            </>
+          ) : (
+            'Once the agent runs, each call appears here with its transcript.'
+          )}
         </p>
       ) : (
         <ul className="calls">

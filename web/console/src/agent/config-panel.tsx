@@ -84,7 +84,7 @@ function Provider({ choice }: { choice: ProviderChoice | undefined }) {
 function optionsInWords(options: Record<string, unknown>): string {
   return Object.entries(options)
     .flatMap(([name, value]) => {
-      if (Array.isArray(value)) return [`${value.length} ${name}`]
+      if (Array.isArray(value)) return [`${value.length} ${name === 'grammar' ? 'phrases' : name}`]
       if (typeof value === 'string' || typeof value === 'number') {
         return name === 'otherwise' || value === '' ? [] : [`${name} ${value}`]
       }

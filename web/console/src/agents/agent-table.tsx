@@ -19,11 +19,11 @@ export function AgentTable({ agents, now, onDone }: AgentTableProps) {
       <thead>
         <tr>
           <th className="col-status">Status</th>
-          <th>Agent</th>
-          <th className="num">Version</th>
+          <th className="col-name">Agent</th>
+          <th className="num col-version">Version</th>
           <th className="num">Replicas</th>
           <th className="num">Calls now</th>
-          <th className="num">Today</th>
+          <th className="num col-today">Today</th>
           <th className="col-error">Last error</th>
           <th className="num col-changed">Changed</th>
           <th className="col-actions">

@@ -29,9 +29,15 @@ export function Rail() {
         </ul>
         <footer className="rail-foot">
           {info?.temporalUiUrl ? (
-            <a className="rail-link" href={info.temporalUiUrl} target="_blank" rel="noreferrer">
+            <a
+              className="rail-link"
+              href={info.temporalUiUrl}
+              target="_blank"
+              rel="noreferrer"
+              title="Workflows, in the Temporal UI"
+            >
               <IconExternal />
-              Temporal
+              <span className="rail-text">Temporal</span>
             </a>
           ) : null}
           <HealthLine health={health} />

@@ -100,11 +100,11 @@ export function stateLine(facts: CallFacts): StateLine {
 export function microphoneHelp(microphone: Microphone): string | null {
   switch (microphone) {
     case 'denied':
-      return 'The browser refused the microphone, so the agent can’t hear you. Allow it at the lock in the address bar, then press “Try microphone again”. You hear the agent all the same.'
+      return 'The browser refused the microphone, so the agent can’t hear you. Allow it at the lock in the address bar, then try again. You still hear the agent.'
     case 'missing':
-      return 'No microphone was found, so the agent can’t hear you. Plug one in, then press “Try microphone again”. You hear the agent all the same.'
+      return 'No microphone was found, so the agent can’t hear you. Plug one in, then try again. You still hear the agent.'
     case 'busy':
-      return 'The microphone could not be opened; another program may be holding it. Close that, then press “Try microphone again”.'
+      return 'The microphone could not be opened; another program may be holding it. Close that, then try again.'
     case 'insecure':
       return 'Browsers give the microphone only to pages on https or localhost. Open the console there to speak; here you can listen.'
     default:

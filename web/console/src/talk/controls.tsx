@@ -92,9 +92,7 @@ function StartControls({ again, onStart, agent }: StartControlsProps) {
             The agent is {agent.status}; it may not answer.{' '}
             <Link to={`/agents/${agent.slug}`}>Open the deployment</Link>
           </>
-        ) : (
-          ' '
-        )}
+        ) : null}
       </p>
     </div>
   )

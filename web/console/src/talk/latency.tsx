@@ -2,7 +2,7 @@ import type { TurnLatencies } from '../lib/latencies'
 import { latency } from '../lib/time'
 
 const STAGES = [
-  ['e2e', 'Answer', 'From the end of what the caller said to the first sound of the answer'],
+  ['e2e', 'E2E', 'From the end of what the caller said to the first sound of the answer'],
   ['stt', 'STT', 'Speech to text'],
   ['llm', 'LLM', 'First word of the language model'],
   ['tts', 'TTS', 'First sound of the voice'],

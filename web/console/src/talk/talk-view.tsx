@@ -29,23 +29,26 @@ export function TalkView({ agent, agentRef, call, session, onStart, now, latenci
   return (
     <div className="talk">
       <section className="talk-side" aria-label="Call">
-        <div
-          className={`call-state tone-${line.tone}`}
-          data-testid="call-state"
-          data-state={line.word}
-          role="status"
-        >
-          <p className="call-title">
-            <ToneDot tone={line.tone} />
-            {line.title}
-          </p>
-          <p className="call-detail">
-            {line.detail} {line.cure ? <Link to={`/agents/${agentRef}`}>Open the deployment</Link> : null}
+        <div className="call-head">
+          <div
+            className={`call-state tone-${line.tone}`}
+            data-testid="call-state"
+            data-state={line.word}
+            role="status"
+          >
+            <p className="call-title">
+              <ToneDot tone={line.tone} />
+              {line.title}
+            </p>
+            <p className="call-detail">
+              {line.detail} {line.cure ? <Link to={`/agents/${agentRef}`}>Open the deployment</Link> : null}
+            </p>
+          </div>
+          <p className="call-clock" title="Duration of the call">
+            {elapsed === null ? null : callClock(elapsed)}
           </p>
         </div>
-        <p className="call-clock" aria-label="Duration of the call">
-          {elapsed === null ? ' ' : callClock(elapsed)}
-        </p>
+        <Controls call={call} session={session} onStart={onStart} agent={agent} />
         {call.audioBlocked ? (
           <Notice
             tone="amber"
@@ -85,7 +88,6 @@ export function TalkView({ agent, agentRef, call, session, onStart, now, latenci
         {call.cameraTrack ? (
           <Video track={call.cameraTrack} label="Your camera" testId="local-video" own />
         ) : null}
-        <Controls call={call} session={session} onStart={onStart} agent={agent} />
         <AgentAudio track={call.agentAudio} blocked={call.audioBlocked} />
       </section>
       <TranscriptView call={call} latencies={latencies} />
