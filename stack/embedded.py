@@ -115,6 +115,8 @@ class Stack:
 
     async def close(self) -> None:
         """Stops all services, the last started first. Bounded; may be called twice."""
+        for service in self._services.values():
+            service.expect_end()
         for service in reversed(self._services.values()):
             await service.close()
         await self._guard.close()

@@ -81,6 +81,10 @@ class Supervised:
         if self._child is not None:
             self._child.send(number)
 
+    def expect_end(self) -> None:
+        """From now on its end is no accident: it is not started again, and its complaints are no news."""
+        self._stop_asked.set()
+
     async def stop(self) -> None:
         """Stops the process and all it started. Bounded; harmless when it does not run."""
         self._stop_asked.set()

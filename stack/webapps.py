@@ -56,7 +56,7 @@ async def build_web(progress: Progress) -> None:
         stamp = _STAMPS / app.name
         if (app / "dist").is_dir() and _read(stamp) == wanted:
             continue
-        with progress.task(f"Building web/{app.name} (about a minute, once)") as task:
+        with progress.task(f"Building web/{app.name}") as task:
             await install_packages(app, task.detail)
             await _npm(app, ["run", "build"], task.detail)
         # Hashed again: a build may format or generate a source.
