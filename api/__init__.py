@@ -1,0 +1,1 @@
+"""The platform's HTTP API: reads come from Postgres, writes go to workflows."""

@@ -1,0 +1,32 @@
+"""`python -m api`: serve the API and the console."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+
+from api.app import create_app
+from common.settings import get_settings
+
+_GRACE_SECONDS = 10
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM, then let running requests end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = get_settings()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.bionic_api_host,
+        port=settings.bionic_api_port,
+        access_log=False,  # ours leaves out login tokens
+        proxy_headers=False,  # X-Forwarded-For is judged where it is used
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    main()

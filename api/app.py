@@ -1,0 +1,110 @@
+"""The Litestar app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Request, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.pydantic import PydanticPlugin
+
+from api.auth import PUBLIC, make_guard
+from api.controllers.agents import AgentController
+from api.controllers.calls import CallController
+from api.controllers.console import console_router
+from api.controllers.deployments import DeploymentController
+from api.controllers.health import get_health
+from api.controllers.metrics import get_metrics
+from api.controllers.overview import get_console, get_overview, list_rooms
+from api.controllers.settings import SettingController
+from api.controllers.trpc import call_procedures
+from api.controllers.webhooks import take_livekit_webhook
+from api.headers import add_security_headers
+from api.metrics import Metrics, Observed
+from api.platform import Platform, open_platform
+from api.problems import EXCEPTION_HANDLERS
+from api.schemas.base import Body, decode_body
+from api.services.rates import RateLimit
+from common.settings import Settings
+
+MAX_BODY_BYTES = 1_000_000
+
+
+def create_app(
+    settings: Settings,
+    *,
+    rate_limit: RateLimit | None = None,
+    trusted_proxies: frozenset[str] = frozenset(),
+) -> Litestar:
+    """The app. It starts whether or not the servers it needs do; `/health` tells which of them answer.
+
+    Args:
+        settings: of this process.
+        rate_limit: for token requests, per client address; 20 a second and 60 at once by default.
+        trusted_proxies: addresses whose `X-Forwarded-For` is believed.
+    """
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with open_platform(settings, rate_limit or RateLimit(), trusted_proxies) as platform:
+            app.state.platform = platform
+            yield
+
+    app = Litestar(
+        route_handlers=[
+            AgentController,
+            CallController,
+            DeploymentController,
+            SettingController,
+            call_procedures,
+            get_console,
+            get_health,
+            get_metrics,
+            get_overview,
+            list_rooms,
+            take_livekit_webhook,
+            console_router(settings),
+        ],
+        dependencies={
+            "platform": Provide(_platform, sync_to_thread=False),
+            "actor": Provide(_actor, sync_to_thread=False),
+            "metrics": Provide(lambda: metrics, sync_to_thread=False),
+        },
+        guards=[make_guard(settings)],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[lifespan],
+        before_send=[add_security_headers],
+        plugins=[PydanticPlugin(prefer_alias=True)],
+        type_decoders=[(_is_body, decode_body)],
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=OpenAPIConfig(
+            title="Bionic Agents",
+            version=version("bionic-agents"),
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+            openapi_router=Router("/schema", route_handlers=[], opt=PUBLIC),
+        ),
+        logging_config=None,
+        debug=False,
+    )
+    app.asgi_handler = Observed(app.asgi_handler, metrics)
+    return app
+
+
+def _platform(state: State) -> Platform:
+    platform: Platform = state.platform
+    return platform
+
+
+def _actor(request: Request[Any, Any, Any]) -> str:
+    return str(request.state.actor)
+
+
+def _is_body(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Body)

@@ -1,0 +1,16 @@
+"""`/metrics`."""
+
+from __future__ import annotations
+
+from litestar import Response, get
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from api.metrics import Metrics
+from api.platform import Platform
+
+
+@get("/metrics", operation_id="getMetrics", include_in_schema=False)
+async def get_metrics(platform: Platform, metrics: Metrics) -> Response[bytes]:
+    """What Prometheus scrapes; needs the API key like everything else."""
+    agents, active_calls = await platform.stats.gauges()
+    return Response(metrics.render(agents, active_calls), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,82 @@
+"""Prometheus metrics, and the access log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from dataclasses import dataclass, field
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+
+_log = logging.getLogger("bionic.api.access")
+_LOGIN_TOKEN = re.compile(r"^/login/.*", re.DOTALL)
+_QUIET = frozenset({"/health", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@dataclass
+class Metrics:
+    """The metrics of one app."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.requests = Histogram(
+            "bionic_http_request_seconds",
+            "Duration of HTTP requests in seconds.",
+            ["method", "route", "status"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=self.registry,
+        )
+        self.agents = Gauge("bionic_agents", "Agents by status.", ["status"], registry=self.registry)
+        self.calls = Gauge("bionic_active_calls", "Calls going on now.", registry=self.registry)
+
+    def render(self, agents: dict[str, int], active_calls: int) -> bytes:
+        """Everything in Prometheus' text format."""
+        self.agents.clear()
+        for status, count in agents.items():
+            self.agents.labels(status).set(count)
+        self.calls.set(active_calls)
+        return generate_latest(self.registry)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The whole app, watched from outside: requests that find no route are seen as well."""
+
+    app: ASGIApp
+    metrics: Metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, then count and log it."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            seconds = time.perf_counter() - started
+            # Labels must be few: routes and not paths, and no invented methods.
+            route = str(scope.get("path_template") or "none")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self.metrics.requests.labels(method, route, str(status)).observe(seconds)
+            level = logging.DEBUG if scope["path"] in _QUIET else logging.INFO
+            path = loggable(scope["path"])
+            _log.log(level, "%s %s %d %.1f ms", method, path, status, seconds * 1000)
+
+
+def loggable(path: str) -> str:
+    """A path fit for a log: without the token of a login link, and in one line."""
+    return _LOGIN_TOKEN.sub("/login/…", path).encode("unicode_escape").decode("ascii")

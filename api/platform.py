@@ -1,0 +1,99 @@
+"""Everything that handlers need, made when the API starts and closed when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aiohttp
+from temporalio.client import Client
+
+from api.postgres import Postgres
+from api.services.agents import AgentService
+from api.services.calls import CallService
+from api.services.deployments import DeploymentService
+from api.services.health import HealthService
+from api.services.leftovers import Leftovers
+from api.services.livekit import LiveKit
+from api.services.rates import RateLimit
+from api.services.registration import RegistrationService
+from api.services.rooms import RoomService
+from api.services.settings import SettingService
+from api.services.stats import StatsService
+from api.services.tokens import TokenService
+from api.services.webhooks import WebhookService
+from api.services.workflows import Workflows
+from common.settings import Settings
+from db.engine import Database
+
+_LIVEKIT_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The services, each with what it depends on."""
+
+    settings: Settings
+    agents: AgentService
+    calls: CallService
+    deployments: DeploymentService
+    health: HealthService
+    registration: RegistrationService
+    rooms: RoomService
+    stored_settings: SettingService
+    stats: StatsService
+    tokens: TokenService
+    webhooks: WebhookService
+    rate_limit: RateLimit
+    trusted_proxies: frozenset[str]
+
+
+@asynccontextmanager
+async def open_platform(
+    settings: Settings, rate_limit: RateLimit, trusted_proxies: frozenset[str]
+) -> AsyncIterator[Platform]:
+    """The platform, for as long as the block lasts. Needs no server to answer yet."""
+    database = Database.connect(settings.database_url, settings.bionic_master_key.get_secret_value())
+    # Lazy, so that the API starts and serves what it can while Temporal is away.
+    temporal = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, lazy=True
+    )
+    async with aiohttp.ClientSession(timeout=_LIVEKIT_TIMEOUT) as http:
+        platform = _build(settings, Postgres(database), temporal, http, rate_limit, trusted_proxies)
+        sweep = asyncio.create_task(Leftovers(platform.deployments).run())
+        try:
+            yield platform
+        finally:
+            sweep.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweep
+            await database.close()
+
+
+def _build(
+    settings: Settings,
+    postgres: Postgres,
+    temporal: Client,
+    http: aiohttp.ClientSession,
+    rate_limit: RateLimit,
+    trusted_proxies: frozenset[str],
+) -> Platform:
+    livekit = LiveKit(postgres, settings, http)
+    deployments = DeploymentService(postgres, Workflows(temporal), settings)
+    return Platform(
+        settings=settings,
+        agents=AgentService(postgres, settings),
+        calls=CallService(postgres, livekit),
+        deployments=deployments,
+        health=HealthService(postgres, temporal, livekit),
+        registration=RegistrationService(postgres, deployments),
+        rooms=RoomService(postgres, livekit),
+        stored_settings=SettingService(postgres),
+        stats=StatsService(postgres),
+        tokens=TokenService(postgres, livekit),
+        webhooks=WebhookService(postgres, livekit),
+        rate_limit=rate_limit,
+        trusted_proxies=trusted_proxies,
+    )

@@ -1,0 +1,65 @@
+"""Postgres as the API sees it: transactions whose failures are errors that a person can act on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.errors import InvalidInput, Unavailable
+from db.crypto import SecretBox
+from db.engine import Database
+
+_log = logging.getLogger("bionic.api")
+_AWAY = "Postgres does not answer. Check that it runs and that DATABASE_URL is right, then try again."
+
+# Connection lost, not enough resources, shutting down or starting up.
+_AWAY_STATES = ("08", "53", "57")
+_DATA_STATE = "22"
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """Hands out transactions. Nothing but queries belongs inside one."""
+
+    database: Database
+
+    @property
+    def box(self) -> SecretBox:
+        """Opens the secrets stored in rows."""
+        return self.database.box
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back when it raises.
+
+        Raises:
+            Unavailable: Postgres does not answer.
+            InvalidInput: a value can't be stored, a NUL character in a text for example.
+        """
+        try:
+            async with self.database.begin() as db_session:
+                yield db_session
+        except (OperationalError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+            # A connection that is refused is asyncpg's own error or the system's, not SQLAlchemy's.
+            _log.warning("Postgres does not answer: %s", type(error).__name__)
+            raise Unavailable(_AWAY) from error
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+
+def _translated(error: DBAPIError) -> Exception:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    cause = getattr(error.orig, "__cause__", None)
+    if state.startswith(_DATA_STATE) or isinstance(cause, asyncpg.DataError):
+        return InvalidInput("A value can't be stored: a character or a number is outside what is allowed.")
+    if state.startswith(_AWAY_STATES) or error.connection_invalidated or isinstance(error, InterfaceError):
+        _log.warning("Postgres does not answer: %s", type(error).__name__)
+        return Unavailable(_AWAY)
+    return SQLAlchemyError(str(error.orig))

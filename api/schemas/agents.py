@@ -1,0 +1,83 @@
+"""Agents, as they come in and go out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from api.schemas.base import Answer, Body, Name
+from api.schemas.deployments import DeploymentAnswer
+from api.slugs import check_slug
+from db.repositories.agents import AgentOverview
+
+
+class NewAgent(Body):
+    """An agent to be made; its config is the draft."""
+
+    name: Name
+    slug: Annotated[str, Field(max_length=63), AfterValidator(check_slug)] | None = None
+    config: dict[str, Any]
+
+
+class AgentChange(Body):
+    """What to change: fields that are absent stay as they are, `config` is replaced whole."""
+
+    name: Name = ""
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class Replicas(Answer):
+    """How many registrations are wished for, and how many there are."""
+
+    desired: int
+    ready: int
+
+
+class AgentItem(Answer):
+    """An agent in a list, with its live figures."""
+
+    id: UUID
+    slug: str
+    name: str
+    status: str
+    live_version: int | None
+    replicas: Replicas
+    active_calls: int
+    calls_today: int
+    last_error: str | None
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, view: AgentOverview, **more: Any) -> Any:
+        """The answer for a row and its figures; `more` are the fields that a subclass adds."""
+        row = view.agent
+        return cls(
+            id=row.id,
+            slug=row.slug,
+            name=row.name,
+            status=row.status,
+            live_version=row.live_version,
+            replicas=Replicas(desired=view.desired, ready=view.ready),
+            active_calls=view.active_calls,
+            calls_today=view.calls_today,
+            last_error=row.last_error,
+            updated_at=row.updated_at,
+            **more,
+        )
+
+
+class AgentAnswer(AgentItem):
+    """One agent with its draft, secrets redacted, and the deployment it is working on or keeps up."""
+
+    config: dict[str, Any]
+    deployment: DeploymentAnswer | None
+
+
+class AgentPage(Answer):
+    """A page of agents, newest first."""
+
+    items: list[AgentItem]
+    next_cursor: str | None

@@ -1,0 +1,61 @@
+"""Bases of what comes in and what goes out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from agents.providers.pointers import field_errors
+from common.errors import InvalidInput
+
+
+def _camel(name: str) -> str:
+    """`llm_node_ttft` becomes `llmNodeTtft`; and `e2e_latency` stays one word, not `e2ELatency`."""
+    return to_camel(name).replace("e2E", "e2e")
+
+
+class Body(BaseModel):
+    """A request's body: closed, so that a misspelt or a privileged field is an error and never silence."""
+
+    model_config = ConfigDict(
+        alias_generator=_camel,
+        validate_by_alias=True,
+        validate_by_name=False,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,  # inputs may be secrets
+    )
+
+
+class Answer(BaseModel):
+    """A response's body."""
+
+    model_config = ConfigDict(alias_generator=_camel, populate_by_name=True, frozen=True)
+
+
+def decode_body(model: type[Body], value: Any) -> Body:
+    """The checked body.
+
+    Raises:
+        InvalidInput: with a pointer to each field that is wrong.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidInput("The request's body is not valid.", field_errors(model, error, "")) from None
+
+
+def _printable(value: str) -> str:
+    text = value.strip()
+    if not text:
+        raise ValueError("must not be blank")
+    if not text.isprintable():
+        raise ValueError("must not contain control characters")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+"""What people call an agent."""

@@ -1,0 +1,97 @@
+"""Calls and turns, as they go out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from api.schemas.base import Answer
+from db.models import CallRow, TurnRow
+
+
+class Latencies(Answer):
+    """How long each stage of a turn took, in seconds; null where it was not measured."""
+
+    transcription_delay: float | None
+    end_of_turn_delay: float | None
+    llm_node_ttft: float | None
+    tts_node_ttfb: float | None
+    e2e_latency: float | None
+
+
+class TurnAnswer(Answer):
+    """One utterance."""
+
+    seq: int
+    role: Literal["user", "agent"]
+    text: str
+    at: datetime
+    interrupted: bool
+    latencies: Latencies
+
+    @classmethod
+    def of(cls, seq: int, row: TurnRow) -> TurnAnswer:
+        """The answer for a row, the `seq`th of its call."""
+        return cls(
+            seq=seq,
+            role="user" if row.role == "user" else "agent",
+            text=row.text,
+            at=row.at,
+            interrupted=row.interrupted,
+            latencies=Latencies(
+                transcription_delay=row.transcription_delay,
+                end_of_turn_delay=row.end_of_turn_delay,
+                llm_node_ttft=row.llm_node_ttft,
+                tts_node_ttfb=row.tts_node_ttfb,
+                e2e_latency=row.e2e_latency,
+            ),
+        )
+
+
+class CallItem(Answer):
+    """A call in a list."""
+
+    id: UUID
+    agent_id: UUID
+    version: int | None
+    status: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    identity: str | None
+    end_reason: str | None
+    turn_count: int
+
+    @classmethod
+    def of(cls, row: CallRow, turn_count: int, **more: Any) -> Any:
+        """The answer for a row; `more` are the fields that a subclass adds."""
+        return cls(
+            id=row.id,
+            agent_id=row.agent_id,
+            version=row.version,
+            status=row.status,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            identity=row.identity,
+            end_reason=row.end_reason,
+            turn_count=turn_count,
+            **more,
+        )
+
+
+class CallAnswer(CallItem):
+    """One call with all that was said."""
+
+    room: str
+    trace_id: str | None
+    attributes: dict[str, Any]
+    turns: list[TurnAnswer]
+
+
+class CallPage(Answer):
+    """A page of calls, newest first."""
+
+    items: list[CallItem]
+    next_cursor: str | None

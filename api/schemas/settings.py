@@ -1,0 +1,41 @@
+"""Global settings, as they come in and go out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from agents.providers.urls import http_url, livekit_url
+from api.schemas.base import Answer, Body
+
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class Redacted(Body):
+    """A secret as it was shown: sent back, it stays as it is."""
+
+    set: bool
+    hint: str | None = None
+
+
+class SettingsChange(Body):
+    """What to change: absent fields stay as they are, null clears."""
+
+    livekit_url: Annotated[Text, AfterValidator(livekit_url)] | None = None
+    livekit_api_key: Text | None = None
+    livekit_api_secret: Text | Redacted | None = None
+    langfuse_host: Annotated[Text, AfterValidator(http_url)] | None = None
+    langfuse_public_key: Text | None = None
+    langfuse_secret_key: Text | Redacted | None = None
+
+
+class SettingsAnswer(Answer):
+    """Every setting; of secrets only whether they are set, and how a long one ends."""
+
+    livekit_url: str | None
+    livekit_api_key: str | None
+    livekit_api_secret: dict[str, Any]
+    langfuse_host: str | None
+    langfuse_public_key: str | None
+    langfuse_secret_key: dict[str, Any]

@@ -1,0 +1,1 @@
+"""What the API does. Services own the transactions; they know nothing of HTTP."""

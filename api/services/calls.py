@@ -1,0 +1,113 @@
+"""Calls: what was said, and ending one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.postgres import Postgres
+from api.schemas.calls import CallAnswer, CallItem, CallPage, TurnAnswer
+from api.services.livekit import LiveKit
+from common.errors import FieldError, InvalidInput, NotFound
+from common.status import CallStatus
+from db.models import CallRow
+from db.repositories.agents import AgentRepository
+from db.repositories.calls import OPEN, CallFilter, CallRepository
+from db.repositories.pages import Cursor
+
+
+@dataclass(frozen=True)
+class CallQuery:
+    """Which calls to list, as it was asked."""
+
+    agent: str | None
+    status: CallStatus | None
+    since: datetime | None
+    until: datetime | None
+    cursor: str | None
+    limit: int
+
+
+@dataclass(frozen=True)
+class CallService:
+    """Shows and ends calls."""
+
+    postgres: Postgres
+    livekit: LiveKit
+
+    async def list(self, query: CallQuery) -> CallPage:
+        """A page of calls, newest first.
+
+        Raises:
+            NotFound: there is no such agent.
+            InvalidInput: the cursor or a time is not valid.
+        """
+        cursor = Cursor.decode(query.cursor)
+        since, until = instant(query.since, "/from"), instant(query.until, "/to")
+        async with self.postgres.begin() as db_session:
+            agent_id = None
+            if query.agent:
+                agent_id = (await AgentRepository(db_session, self.postgres.box).get(query.agent)).id
+            wanted = CallFilter(agent_id, query.status, since, until)
+            page = await CallRepository(db_session).list(wanted, cursor, query.limit)
+        return CallPage(
+            items=[CallItem.of(row, turns) for row, turns in page.items], next_cursor=page.next_cursor
+        )
+
+    async def get(self, call_id: str) -> CallAnswer:
+        """One call with its turns."""
+        async with self.postgres.begin() as db_session:
+            return await _answer(db_session, await CallRepository(db_session).get(_id(call_id)))
+
+    async def end(self, call_id: str, actor: str) -> CallAnswer:
+        """End a call for everybody in it; one that is over stays as it is.
+
+        Raises:
+            LiveKitError: LiveKit did not end the room; the call is as it was.
+        """
+        async with self.postgres.begin() as db_session:
+            row = await CallRepository(db_session).get(_id(call_id))
+            agent = await AgentRepository(db_session, self.postgres.box).get(str(row.agent_id))
+            credentials = await self.livekit.credentials(db_session, agent, row.version)
+        if row.status in OPEN:
+            await self.livekit.delete_room(credentials, row.room)
+            async with self.postgres.begin() as db_session:
+                await CallRepository(db_session).end(row.room, f"ended by {actor}")
+        return await self.get(call_id)
+
+
+async def _answer(db_session: AsyncSession, row: CallRow) -> CallAnswer:
+    turns = await CallRepository(db_session).turns(row.id)
+    answer: CallAnswer = CallAnswer.of(
+        row,
+        len(turns),
+        room=row.room,
+        trace_id=row.trace_id,
+        attributes=row.attributes or {},
+        turns=[TurnAnswer.of(number, turn) for number, turn in enumerate(turns, 1)],
+    )
+    return answer
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"There is no call “{text}”.") from None
+
+
+def instant(value: datetime | None, pointer: str) -> datetime | None:
+    """A moment in UTC; one without a zone is taken as UTC.
+
+    Raises:
+        InvalidInput: it is at the end of time, where no zone can be applied.
+    """
+    if value is None:
+        return None
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput("The range is not valid.", [FieldError(pointer, "is out of range")]) from None

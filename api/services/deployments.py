@@ -1,0 +1,168 @@
+"""Deploying, trying again and stopping: a row in Postgres first, then the agent's workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agents.config import join_secrets, missing_secrets
+from api.postgres import Postgres
+from api.schemas.deployments import DeployBody, DeploymentAnswer
+from api.services.workflows import NoWorkflow, Workflows
+from common.errors import Conflict, InvalidInput, Unavailable
+from common.settings import Settings
+from db.models import AgentRow, DeploymentRow
+from db.repositories.agents import AgentRepository, StoredConfig
+from db.repositories.deployments import DeploymentRepository
+from db.repositories.unstarted import AgentBefore, UnstartedRepository
+from workflows.types import DeploymentState, DeployRequest, RetryRequest, StopRequest
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A deployment that is committed and must reach the agent's workflow."""
+
+    agent_id: UUID
+    slug: str
+    name: str
+    request: DeployRequest
+    before: AgentBefore
+
+    @property
+    def deployment_id(self) -> UUID:
+        """The deployment's id."""
+        return UUID(self.request.deployment_id)
+
+
+@dataclass(frozen=True)
+class DeploymentService:
+    """Brings versions of agents up and down."""
+
+    postgres: Postgres
+    workflows: Workflows
+    settings: Settings
+
+    async def deploy(self, ref: str, wanted: DeployBody, actor: str) -> DeploymentAnswer:
+        """Publish the draft if it changed, and deploy it; or deploy the version that is named.
+
+        Raises:
+            InvalidInput: the config is not fit to run; nothing was started.
+            Unavailable: Temporal is away; the deployment is marked failed.
+        """
+        async with self.postgres.begin() as db_session:
+            agent = await AgentRepository(db_session, self.postgres.box).get(ref, lock=True)
+            accepted = await self.accept(db_session, agent, wanted, actor)
+        return await self.start(accepted)
+
+    async def accept(
+        self, db_session: AsyncSession, agent: AgentRow, wanted: DeployBody, actor: str
+    ) -> Accepted:
+        """Write the deployment. The agent must be locked; `start` comes after the commit."""
+        agents = AgentRepository(db_session, self.postgres.box)
+        if wanted.version is None:
+            require_complete(agents.draft(agent))
+            version = await agents.publish(agent, actor)
+        else:
+            version = await agents.version(agent.id, wanted.version)
+            require_complete(agents.version_config(version))
+        deployments = DeploymentRepository(db_session)
+        before = AgentBefore.of(agent)
+        replicas = wanted.replicas or await self._replicas_now(deployments, agent)
+        drain_seconds = await self._drain_seconds(agents, agent, fallback=version.config)
+        row = await deployments.create(agent, uuid4(), version.number, replicas, actor)
+        request = DeployRequest(str(row.id), row.version, row.replicas, actor, drain_seconds)
+        return Accepted(agent.id, agent.slug, agent.name, request, before)
+
+    async def start(self, accepted: Accepted) -> DeploymentAnswer:
+        """Hand a committed deployment to the agent's workflow."""
+        try:
+            state = await self.workflows.deploy(
+                str(accepted.agent_id), accepted.slug, accepted.name, accepted.request
+            )
+        except (Unavailable, Conflict) as error:
+            async with self.postgres.begin() as db_session:
+                await UnstartedRepository(db_session).fail(
+                    accepted.deployment_id, error.message, accepted.before
+                )
+            raise
+        return await self.show(accepted.deployment_id, state)
+
+    async def retry(self, ref: str, actor: str) -> DeploymentAnswer:
+        """Try a failed deployment again.
+
+        Raises:
+            Conflict: there is nothing to try again.
+            Unavailable: Temporal is away.
+        """
+        agent, deployment = await self._current(ref)
+        try:
+            state = await self.workflows.retry(str(agent.id), RetryRequest(actor))
+        except NoWorkflow:
+            # It failed before any workflow heard of it: a new deployment is what trying again means then.
+            if deployment is None or deployment.sequence > 0:
+                raise
+            return await self.deploy(ref, DeployBody(version=deployment.version), actor)
+        return await self.show(_shown(state, deployment), state)
+
+    async def stop(self, ref: str, actor: str, *, drain: bool) -> DeploymentAnswer:
+        """Run no version of the agent any more; without `drain`, running calls end now.
+
+        Raises:
+            Conflict: the agent is not deployed.
+            Unavailable: Temporal is away.
+        """
+        agent, deployment = await self._current(ref)
+        seconds = 0.0
+        if drain:
+            async with self.postgres.begin() as db_session:
+                agents = AgentRepository(db_session, self.postgres.box)
+                seconds = await self._drain_seconds(agents, agent, fallback=agent.draft)
+        state = await self.workflows.stop(str(agent.id), StopRequest(actor, seconds))
+        return await self.show(_shown(state, deployment), state)
+
+    async def show(self, deployment_id: UUID, state: DeploymentState | None = None) -> DeploymentAnswer:
+        """A deployment with its transitions."""
+        async with self.postgres.begin() as db_session:
+            deployments = DeploymentRepository(db_session)
+            row = await deployments.get(deployment_id)
+            return DeploymentAnswer.of(row, await deployments.transitions(row.id), self.settings, state)
+
+    async def _current(self, ref: str) -> tuple[AgentRow, DeploymentRow | None]:
+        async with self.postgres.begin() as db_session:
+            agent = await AgentRepository(db_session, self.postgres.box).get(ref)
+            if agent.deployment_id is None:
+                return agent, None
+            return agent, await DeploymentRepository(db_session).get(agent.deployment_id)
+
+    async def _replicas_now(self, deployments: DeploymentRepository, agent: AgentRow) -> int:
+        return (await deployments.get(agent.deployment_id)).replicas if agent.deployment_id else 1
+
+    async def _drain_seconds(
+        self, agents: AgentRepository, agent: AgentRow, *, fallback: dict[str, object]
+    ) -> float:
+        """How long the calls of the live version may go on: it is that version which ends."""
+        config = fallback
+        if agent.live_version is not None:
+            config = (await agents.version(agent.id, agent.live_version)).config
+        wished = config.get("drainSeconds")
+        return float(wished) if isinstance(wished, int | float) else self.settings.bionic_drain_seconds
+
+
+def require_complete(config: StoredConfig) -> None:
+    """Check that a stored config can run.
+
+    Raises:
+        InvalidInput: with a pointer to each field that is wrong or missing.
+    """
+    if missing := missing_secrets(join_secrets(config.public, config.secrets)):
+        raise InvalidInput("The agent's config lacks a secret.", missing)
+
+
+def _shown(state: DeploymentState | None, deployment: DeploymentRow | None) -> UUID:
+    if state is not None:
+        return UUID(state.deployment_id)
+    if deployment is None:
+        raise Conflict("The agent is not deployed. Deploy it first.")
+    return deployment.id

@@ -1,0 +1,126 @@
+"""Whether each part of the platform answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import text
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from api.postgres import Postgres
+from api.schemas.base import Answer
+from api.services.livekit import LiveKit
+from common.errors import BionicError
+from workflows.policy import RUNTIME_QUEUE
+
+_BOUND = timedelta(seconds=2)
+_CACHE_SECONDS = 1.0
+
+# A worker's poll lasts a minute and is noted when it begins, so a live host was seen at most that long ago.
+# Temporal itself lists a host for some five minutes after its death: the list alone would tell nothing.
+_POLLER_SEEN_WITHIN = timedelta(seconds=70)
+
+
+class Component(Answer):
+    """One part of the platform."""
+
+    status: Literal["ok", "down"]
+    detail: str | None = None
+
+
+class Components(Answer):
+    """Every part that calls need."""
+
+    postgres: Component
+    temporal: Component
+    livekit: Component
+    runtime: Component
+
+
+class HealthAnswer(Answer):
+    """`ok` when every part is."""
+
+    status: Literal["ok", "degraded"]
+    components: Components
+
+
+class Down(Exception):
+    """A part does not do its work; the text tells people what to look at."""
+
+
+@dataclass
+class HealthService:
+    """Asks every part at once, and remembers the answer for a second."""
+
+    postgres: Postgres
+    temporal: Client
+    livekit: LiveKit
+    _at: float = -_CACHE_SECONDS
+    _last: HealthAnswer | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def get(self) -> HealthAnswer:
+        """How everything is; takes about two seconds at most."""
+        async with self._lock:
+            if self._last is None or time.monotonic() - self._at > _CACHE_SECONDS:
+                self._last = await self._ask()
+                self._at = time.monotonic()
+            return self._last
+
+    async def _ask(self) -> HealthAnswer:
+        postgres, temporal, livekit, runtime = await asyncio.gather(
+            _component(self._postgres, "Postgres does not answer."),
+            _component(self._temporal, "Temporal does not answer."),
+            _component(self._livekit, "LiveKit does not answer in time."),
+            _component(self._runtime, "Temporal does not answer, so the hosts are unknown."),
+        )
+        components = Components(postgres=postgres, temporal=temporal, livekit=livekit, runtime=runtime)
+        good = all(part.status == "ok" for part in (postgres, temporal, livekit, runtime))
+        return HealthAnswer(status="ok" if good else "degraded", components=components)
+
+    async def _postgres(self) -> None:
+        async with self.postgres.begin() as db_session:
+            await db_session.execute(text("SELECT 1"))
+
+    async def _temporal(self) -> None:
+        if not await self.temporal.service_client.check_health(timeout=_BOUND):
+            raise Down("Temporal says that it does not serve.")
+
+    async def _livekit(self) -> None:
+        async with self.postgres.begin() as db_session:
+            credentials = await self.livekit.platform_credentials(db_session)
+        await self.livekit.check(credentials)
+
+    async def _runtime(self) -> None:
+        request = DescribeTaskQueueRequest(
+            namespace=self.temporal.namespace,
+            task_queue=TaskQueue(name=RUNTIME_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        )
+        answer = await self.temporal.workflow_service.describe_task_queue(request, timeout=_BOUND)
+        oldest = datetime.now(UTC) - _POLLER_SEEN_WITHIN
+        if not any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in answer.pollers):
+            raise Down("No runtime host takes work. Start one with: python -m workers runtime")
+
+
+async def _component(check: Callable[[], Awaitable[None]], silence: str) -> Component:
+    try:
+        async with asyncio.timeout(_BOUND.total_seconds()):
+            await check()
+    except BionicError as error:
+        return Component(status="down", detail=error.message)
+    except Down as error:
+        return Component(status="down", detail=str(error))
+    except (TimeoutError, RPCError, RuntimeError, OSError):
+        # A lazy Temporal client raises RuntimeError when its first connection fails.
+        return Component(status="down", detail=silence)
+    return Component(status="ok")

@@ -1,0 +1,126 @@
+"""LiveKit's server API, with the credentials that the agent in question uses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+from livekit import api
+from livekit.api.twirp_client import ServerError, ServerErrorCode
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.postgres import Postgres
+from common.errors import LiveKitError, LiveKitRefused, LiveKitUnreachable
+from common.livekit import LiveKitCredentials
+from common.settings import Settings
+from db.credentials import resolve_livekit
+from db.models import AgentRow
+from db.repositories.agents import AgentRepository, StoredConfig
+from db.repositories.settings import SettingRepository
+
+_WHERE = {
+    "agent": "the agent's livekitConfig",
+    "settings": "the settings",
+    "environment": "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET",
+}
+_NOBODY = "no-such-room"
+
+
+@dataclass(frozen=True)
+class RoomView:
+    """A room and who is in it."""
+
+    room: api.Room
+    participants: list[api.ParticipantInfo]
+
+
+@dataclass(frozen=True)
+class LiveKit:
+    """Finds the right credentials, and asks LiveKit with them."""
+
+    postgres: Postgres
+    settings: Settings
+    http: aiohttp.ClientSession
+
+    async def platform_credentials(self, db_session: AsyncSession) -> LiveKitCredentials:
+        """The platform's own."""
+        return await self._resolve(db_session, None)
+
+    async def credentials(
+        self, db_session: AsyncSession, agent: AgentRow, version: int | None
+    ) -> LiveKitCredentials:
+        """Those of a version of an agent; of its draft where there is no version."""
+        agents = AgentRepository(db_session, self.postgres.box)
+        if version is None:
+            return await self._resolve(db_session, agents.draft(agent))
+        row = await agents.version(agent.id, version)
+        return await self._resolve(db_session, agents.version_config(row))
+
+    async def _resolve(self, db_session: AsyncSession, config: StoredConfig | None) -> LiveKitCredentials:
+        stored = await SettingRepository(db_session, self.postgres.box).all()
+        return resolve_livekit(config, stored, self.settings)
+
+    async def check(self, credentials: LiveKitCredentials) -> None:
+        """The cheapest question that needs a valid key.
+
+        Raises:
+            LiveKitRefused: the key or the secret is wrong.
+            LiveKitUnreachable: nobody answers.
+        """
+        async with self._client(credentials) as client:
+            await client.room.list_rooms(api.ListRoomsRequest(names=[_NOBODY]))
+
+    async def rooms(self, credentials: LiveKitCredentials) -> list[RoomView]:
+        """Every room of the server with its participants; raises as `check` does."""
+        async with self._client(credentials) as client:
+            found = await client.room.list_rooms(api.ListRoomsRequest())
+            return [RoomView(room, await _participants(client, room.name)) for room in found.rooms]
+
+    async def delete_room(self, credentials: LiveKitCredentials, room: str) -> None:
+        """End a room for everybody in it; one that is gone already is fine. Raises as `check` does."""
+        async with self._client(credentials) as client:
+            try:
+                await client.room.delete_room(api.DeleteRoomRequest(room=room))
+            except ServerError as error:
+                if error.code != ServerErrorCode.NOT_FOUND:
+                    raise
+
+    @asynccontextmanager
+    async def _client(self, credentials: LiveKitCredentials) -> AsyncIterator[api.LiveKitAPI]:
+        source = _WHERE[credentials.source]
+        if not credentials.api_key or not credentials.api_secret:
+            # The client would take what is missing from the process's environment: somebody else's key.
+            raise LiveKitRefused(f"There is no LiveKit API key or secret. Set them in {source}.")
+        try:
+            yield api.LiveKitAPI(
+                credentials.http_url,
+                credentials.api_key,
+                credentials.api_secret,
+                session=self.http,
+                failover=False,
+            )
+        except ServerError as error:
+            if error.status in {401, 403}:
+                message = f"LiveKit at {credentials.service_url} refused the API key. Check {source}."
+                raise LiveKitRefused(message) from error
+            if error.status >= 500 or error.code == "unknown":
+                raise LiveKitUnreachable(_unreachable(credentials, source)) from error
+            raise LiveKitError(f"LiveKit did not do it: {error.message or error.code}.") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise LiveKitUnreachable(_unreachable(credentials, source)) from error
+
+
+async def _participants(client: api.LiveKitAPI, room: str) -> list[api.ParticipantInfo]:
+    try:
+        answer = await client.room.list_participants(api.ListParticipantsRequest(room=room))
+    except ServerError as error:
+        if error.code == ServerErrorCode.NOT_FOUND:
+            return []  # it ended since it was listed
+        raise
+    return list(answer.participants)
+
+
+def _unreachable(credentials: LiveKitCredentials, source: str) -> str:
+    return f"Nothing that speaks LiveKit answers at {credentials.service_url}. Start it, or correct {source}."

@@ -1,0 +1,31 @@
+"""How many tokens one client may ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_MAX_CLIENTS = 10_000
+
+
+@dataclass
+class RateLimit:
+    """A token bucket per client: `rate` requests a second, `burst` at once."""
+
+    rate: float = 20.0
+    burst: float = 60.0
+    clock: Callable[[], float] = time.monotonic
+    _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def allow(self, client: str) -> bool:
+        """Whether `client` may do one more request now; counts it if so."""
+        now = self.clock()
+        level, at = self._buckets.pop(client, (self.burst, now))
+        level = min(self.burst, level + (now - at) * self.rate)
+        allowed = level >= 1
+        # Put back last: the dict's order is then the order of last use.
+        self._buckets[client] = (level - 1 if allowed else level, now)
+        if len(self._buckets) > _MAX_CLIENTS:
+            del self._buckets[next(iter(self._buckets))]
+        return allowed

@@ -1,0 +1,149 @@
+"""The agents' workflows, as the API asks them to change something."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateStage,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from common.errors import Conflict, NotDeployed, Unavailable
+from workflows.policy import CONTROL_QUEUE, agent_workflow_id
+from workflows.types import AgentInput, DeploymentState, DeployRequest, RetryRequest, StopRequest
+
+_ACCEPT_TIMEOUT = timedelta(seconds=5)
+_RESULT_SECONDS = 3.0
+_AWAY = "Temporal does not answer, or no control worker runs. Nothing was changed; try again in a moment."
+_AWAY_CODES = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.UNKNOWN,
+}
+
+
+class NoWorkflow(Conflict):
+    """The agent has no running workflow: it was never deployed."""
+
+
+@dataclass(frozen=True)
+class Workflows:
+    """Sends updates to agents' workflows. Every wait is bounded.
+
+    An update that was accepted is in the workflow's history and can't be lost; its result is waited for only
+    a little, and is None when it takes longer.
+    """
+
+    client: Client
+
+    async def deploy(
+        self, agent_id: str, slug: str, name: str, request: DeployRequest
+    ) -> DeploymentState | None:
+        """Start the agent's workflow if need be, and have it deploy. The same deployment again does nothing.
+
+        Raises:
+            Unavailable: nobody took it.
+            Conflict: the workflow refused.
+        """
+        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            "AgentWorkflow",
+            AgentInput(agent_id, slug),
+            id=agent_workflow_id(agent_id),
+            task_queue=CONTROL_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=name,
+        )
+        async with _translated():
+            handle = await self.client.start_update_with_start_workflow(
+                "deploy",
+                request,
+                start_workflow_operation=start,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                id=request.deployment_id,
+                result_type=DeploymentState,
+                rpc_timeout=_ACCEPT_TIMEOUT,
+            )
+            return await _result(handle)
+
+    async def retry(self, agent_id: str, request: RetryRequest) -> DeploymentState | None:
+        """Have a failed deployment tried again.
+
+        Raises:
+            NoWorkflow: the agent was never deployed.
+            Unavailable, Conflict: as for `deploy`.
+        """
+        return await self._update(agent_id, "retry", request)
+
+    async def stop(self, agent_id: str, request: StopRequest) -> DeploymentState | None:
+        """Have every version of the agent stopped; raises as `retry` does."""
+        return await self._update(agent_id, "stop", request)
+
+    async def _update(
+        self, agent_id: str, name: str, request: RetryRequest | StopRequest
+    ) -> DeploymentState | None:
+        async with _translated():
+            handle = await self.client.get_workflow_handle(agent_workflow_id(agent_id)).start_update(
+                name,
+                request,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                result_type=DeploymentState,
+                rpc_timeout=_ACCEPT_TIMEOUT,
+            )
+            return await _result(handle)
+
+
+async def _result(handle: WorkflowUpdateHandle[Any]) -> DeploymentState | None:
+    try:
+        async with asyncio.timeout(_RESULT_SECONDS):
+            state: DeploymentState = await handle.result()
+            return state
+    except (TimeoutError, RPCTimeoutOrCancelledError):
+        return None
+    except RPCError as error:
+        if error.status in _AWAY_CODES:
+            return None
+        raise
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        # The RPC's own timeout does not cover the time it takes to connect.
+        async with asyncio.timeout(_ACCEPT_TIMEOUT.total_seconds() + _RESULT_SECONDS + 1):
+            yield
+    except WorkflowUpdateFailedError as error:
+        raise _refusal(error.cause) from error
+    except (TimeoutError, RPCTimeoutOrCancelledError) as error:
+        raise Unavailable(_AWAY) from error
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise NoWorkflow("The agent is not deployed. Deploy it first.") from error
+        if error.status in _AWAY_CODES:
+            raise Unavailable(_AWAY) from error
+        raise
+    except RuntimeError as error:
+        # What a lazy client raises when its first connection fails.
+        raise Unavailable(_AWAY) from error
+
+
+def _refusal(cause: BaseException) -> Exception:
+    if isinstance(cause, ApplicationError):
+        kind = NotDeployed if cause.type == "NotDeployed" else Conflict
+        return kind(cause.message)
+    return Conflict(f"The agent's workflow refused: {cause}")
