@@ -81,10 +81,11 @@ def _build(
     trusted_proxies: frozenset[str],
 ) -> Platform:
     livekit = LiveKit(postgres, settings, http)
-    deployments = DeploymentService(postgres, Workflows(temporal), settings)
+    workflows = Workflows(temporal)
+    deployments = DeploymentService(postgres, workflows, settings)
     return Platform(
         settings=settings,
-        agents=AgentService(postgres, settings),
+        agents=AgentService(postgres, workflows, settings),
         calls=CallService(postgres, livekit),
         deployments=deployments,
         health=HealthService(postgres, temporal, livekit),

@@ -7,6 +7,9 @@ from typing import Any
 
 from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import ClientException
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
 
 from api import trpc
 from api.auth import PUBLIC
@@ -25,11 +28,16 @@ _CORS = {
 }
 
 
+def _operation_id(_: HTTPRouteHandler, method: Method, __: list[str | PathParameterDefinition]) -> str:
+    return f"trpc{HttpMethod(method).value.capitalize()}"
+
+
 @route(
     "/api/trpc/{procedures:str}",
     http_method=[HttpMethod.GET, HttpMethod.POST, HttpMethod.OPTIONS],
     opt=PUBLIC,
-    operation_id="trpc",
+    operation_id=_operation_id,
+    tags=["tokens"],
     status_code=200,
 )
 async def call_procedures(

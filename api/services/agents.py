@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,16 @@ from agents.config import keep_secrets, parse_config, redacted, split_secrets
 from api.postgres import Postgres
 from api.schemas.agents import AgentAnswer, AgentChange, AgentItem, AgentPage, NewAgent
 from api.schemas.deployments import DeploymentAnswer
+from api.services.workflows import NoWorkflow, Workflows
 from api.slugs import slug_of, with_suffix
-from common.errors import Conflict
+from common.errors import Conflict, Unavailable
 from common.settings import Settings
 from db.models import AgentRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.deployments import DeploymentRepository
 from db.repositories.pages import Cursor
 
+_log = logging.getLogger("bionic.api")
 _SLUG_ATTEMPTS = 5
 
 
@@ -41,6 +44,7 @@ class AgentService:
     """Makes, shows and changes agents."""
 
     postgres: Postgres
+    workflows: Workflows
     settings: Settings
 
     async def list(self, cursor: str | None, limit: int) -> AgentPage:
@@ -101,6 +105,13 @@ class AgentService:
             if agent.live_version is not None:
                 raise Conflict(f"“{agent.slug}” is deployed. Stop it first, then delete it.")
             await agents.delete(agent)
+        try:
+            await self.workflows.retire(str(agent.id))
+        except NoWorkflow:
+            pass  # it was never deployed
+        except Unavailable:
+            # It idles without its agent until somebody ends it: harmless, so the agent is gone all the same.
+            _log.warning("the workflow of the deleted agent %s could not be told", agent.id)
 
     def _repository(self, db_session: AsyncSession) -> AgentRepository:
         return AgentRepository(db_session, self.postgres.box)

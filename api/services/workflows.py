@@ -94,6 +94,17 @@ class Workflows:
         """Have every version of the agent stopped; raises as `retry` does."""
         return await self._update(agent_id, "stop", request)
 
+    async def retire(self, agent_id: str) -> None:
+        """Let the workflow of a deleted agent end.
+
+        Raises:
+            NoWorkflow: it has ended, or there never was one.
+            Unavailable: Temporal is away.
+        """
+        async with _translated():
+            handle = self.client.get_workflow_handle(agent_workflow_id(agent_id))
+            await handle.signal("retire", rpc_timeout=_ACCEPT_TIMEOUT)
+
     async def _update(
         self, agent_id: str, name: str, request: RetryRequest | StopRequest
     ) -> DeploymentState | None:
