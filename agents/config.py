@@ -22,7 +22,6 @@ from agents.providers.scripted.options import ScriptedLlmOptions
 from agents.providers.urls import livekit_url
 from common.errors import FieldError, InvalidInput
 
-
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 

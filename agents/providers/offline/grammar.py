@@ -20,7 +20,8 @@ class Grammar:
         """Of two phrases that sound the same, the first is reported."""
         spoken: dict[str, str] = {}
         for phrase in phrases:
-            spoken.setdefault(" ".join(words(phrase)), phrase)
+            if heard := " ".join(words(phrase)):
+                spoken.setdefault(heard, phrase)
         return cls(spoken)
 
     @property

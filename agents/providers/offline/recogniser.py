@@ -57,9 +57,17 @@ class Recogniser:
         """
         if grammar is None or grammar == self._grammar:
             return
+        missing = {word for phrase in grammar.phrases for word in phrase.split() if not self._knows(word)}
+        if missing or not grammar.phrases:
+            raise ValueError(
+                f"the recogniser does not know these words: {', '.join(sorted(missing)) or 'none given'}"
+            )
         self._decoder.add_jsgf_string(_SEARCH, grammar.jsgf)
         self._decoder.activate_search(_SEARCH)
         self._grammar = grammar
+
+    def _knows(self, word: str) -> bool:
+        return self._decoder.lookup_word(word) is not None
 
     def start(self) -> None:
         """Begin an utterance."""

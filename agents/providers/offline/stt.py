@@ -10,9 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from livekit import rtc
 from livekit.agents import APIConnectOptions, stt, utils, vad
@@ -20,13 +17,13 @@ from livekit.agents.language import LanguageCode
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 
+from agents.providers.offline.decoding import Decoding
 from agents.providers.offline.grammar import Grammar
 from agents.providers.offline.options import OfflineSttOptions
-from agents.providers.offline.recogniser import POOL, SAMPLE_RATE, Heard, Recogniser
+from agents.providers.offline.recogniser import SAMPLE_RATE, Heard
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
 _BYTES_PER_SECOND = SAMPLE_RATE * 2
 _PIECE = _BYTES_PER_SECOND // 5
 _MAX_WAITING = 30 * _BYTES_PER_SECOND
@@ -78,7 +75,7 @@ class OfflineSTT(stt.STT[str]):
     ) -> stt.SpeechEvent:
         del language, conn_options
         audio = _at_16k(utils.combine_frames(buffer))
-        decoding = _Decoding(self._grammar)
+        decoding = Decoding(self._grammar)
         try:
             await decoding.start()
             await decoding.feed(audio)
@@ -110,58 +107,6 @@ def _at_16k(frame: rtc.AudioFrame) -> bytes:
         return bytes(frame.data.cast("B"))
     resampler = rtc.AudioResampler(frame.sample_rate, SAMPLE_RATE, quality=rtc.AudioResamplerQuality.HIGH)
     return b"".join(bytes(out.data.cast("B")) for out in [*resampler.push(frame), *resampler.flush()])
-
-
-class _Decoding:
-    """A recogniser and the one thread that touches it."""
-
-    def __init__(self, grammar: Grammar | None) -> None:
-        self._grammar = grammar
-        self._recogniser: Recogniser | None = None
-        self._in_utterance = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="offline-stt")
-
-    async def start(self) -> None:
-        await self._run(self._start)
-
-    async def feed(self, audio: bytes) -> None:
-        await self._run(lambda: self._loaded().feed(audio))
-
-    async def partial(self) -> str:
-        return await self._run(lambda: self._loaded().partial())
-
-    async def finish(self) -> Heard | None:
-        return await self._run(self._finish)
-
-    def close(self) -> None:
-        """Give the recogniser back once the thread is done with what it was told; does not wait."""
-        self._thread.submit(self._release)
-        self._thread.shutdown(wait=False)
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def _loaded(self) -> Recogniser:
-        if self._recogniser is None:
-            self._recogniser = POOL.take(dictation=self._grammar is None)
-            self._recogniser.use(self._grammar)
-        return self._recogniser
-
-    def _start(self) -> None:
-        self._loaded().start()
-        self._in_utterance = True
-
-    def _finish(self) -> Heard | None:
-        self._in_utterance = False
-        return self._loaded().finish()
-
-    def _release(self) -> None:
-        if self._recogniser is None:
-            return
-        if self._in_utterance:
-            self._finish()
-        POOL.give_back(self._recogniser)
-        self._recogniser = None
 
 
 class _Utterance:
@@ -205,7 +150,7 @@ class _Stream(stt.RecognizeStream):
     async def _run(self) -> None:
         utterances: asyncio.Queue[_Utterance | None] = asyncio.Queue()
         news = asyncio.Event()
-        decoding = _Decoding(self._parent._grammar)  # noqa: SLF001 - the stream is part of its STT
+        decoding = Decoding(self._parent._grammar)  # noqa: SLF001 - the stream is part of its STT
         activity = self._parent._vad.stream()  # noqa: SLF001
         tasks = [
             asyncio.create_task(self._forward(activity), name="offline_stt_forward"),
@@ -250,7 +195,7 @@ class _Stream(stt.RecognizeStream):
         news.set()
 
     async def _decode(
-        self, decoding: _Decoding, utterances: asyncio.Queue[_Utterance | None], news: asyncio.Event
+        self, decoding: Decoding, utterances: asyncio.Queue[_Utterance | None], news: asyncio.Event
     ) -> None:
         while utterance := await utterances.get():
             await decoding.start()
@@ -273,7 +218,7 @@ class _Stream(stt.RecognizeStream):
                 stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, speech_end_time=utterance.ended_at)
             )
 
-    async def _report_partial(self, decoding: _Decoding, said: str, utterance: _Utterance) -> str:
+    async def _report_partial(self, decoding: Decoding, said: str, utterance: _Utterance) -> str:
         text = await decoding.partial()
         if text and text != said:
             kind = stt.SpeechEventType.INTERIM_TRANSCRIPT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from livekit.agents import APIConnectOptions, llm, utils
@@ -63,8 +64,7 @@ class _Answer(llm.LLMStream):
         if self._options.delay_ms:
             await asyncio.sleep(self._options.delay_ms / 1000)
         chunk_id = utils.shortuuid("scripted_")
-        for word in text.split(" "):
-            piece = word if word is text else f"{word} "
+        for piece in re.findall(r"\s*\S+\s*", text):
             self._event_ch.send_nowait(
                 llm.ChatChunk(id=chunk_id, delta=llm.ChoiceDelta(role="assistant", content=piece))
             )

@@ -27,7 +27,7 @@ def spoken(text: str, rate: int, *, voice: str = "en", before: float = 0.6, afte
 
 
 def hiss(audio: bytes, level: float = 20.0) -> bytes:
-    """``audio`` with white noise of ``level`` (standard deviation, in steps of 32768), the same every time."""
+    """``audio`` with white noise of ``level`` (standard deviation, of 32768); the same every time."""
     source = random.Random(7)
     samples = (round(sample * 0.8 + source.gauss(0, level)) for sample in array("h", audio))
     return array("h", (max(-32768, min(32767, sample)) for sample in samples)).tobytes()

@@ -10,6 +10,7 @@ import pytest
 from livekit.agents import inference, stt
 
 from agents.providers.offline import stt as offline
+from agents.providers.offline.grammar import Grammar
 from agents.providers.offline.options import OfflineSttOptions
 from agents.providers.offline.recogniser import Recogniser
 from tests.agents.providers.speech import PHRASES, frames, hiss, spoken
@@ -27,8 +28,7 @@ async def _hear(
     events: list[tuple[stt.SpeechEvent, float]] = []
 
     async def collect() -> None:
-        async for event in stream:
-            events.append((event, time.time()))
+        events.extend([(event, time.time()) async for event in stream])
 
     collecting = asyncio.create_task(collect())
     due = time.perf_counter()
@@ -58,7 +58,12 @@ async def test_every_phrase_is_recognised_as_it_was_written(voice: str) -> None:
         events = await _hear(ears, spoken(phrase, 48_000, voice=voice), 48_000)
         assert _finals(events) == [phrase]
         kinds = [event.type for event, _ in events]
-        assert kinds == [Kind.START_OF_SPEECH, Kind.FINAL_TRANSCRIPT, Kind.RECOGNITION_USAGE, Kind.END_OF_SPEECH]
+        assert kinds == [
+            Kind.START_OF_SPEECH,
+            Kind.FINAL_TRANSCRIPT,
+            Kind.RECOGNITION_USAGE,
+            Kind.END_OF_SPEECH,
+        ]
 
 
 async def test_two_utterances_in_one_stream() -> None:
@@ -92,6 +97,11 @@ async def test_noise_is_no_phrase(level: float) -> None:
 async def test_other_words_are_no_phrase() -> None:
     audio = spoken("my uncle bought seventeen yellow umbrellas", 16_000)
     assert _finals(await _hear(_ears(PHRASES), audio, 16_000)) == []
+
+
+def test_a_word_that_is_not_in_the_dictionary_is_named() -> None:
+    with pytest.raises(ValueError, match="florbel"):
+        Recogniser(dictation=False).use(Grammar.of(["where is florbel", "goodbye"]))
 
 
 async def test_dictation_hears_some_words() -> None:
