@@ -75,6 +75,10 @@ class LogFile:
         self._file.write(text + "\n")
         self._file.flush()
 
+    def begin(self) -> None:
+        """A new process speaks from now on: `tail` forgets the one before."""
+        self._tail.clear()
+
     def tail(self, lines: int = 20) -> str:
         """The last lines, for an error message."""
         return "\n".join(list(self._tail)[-lines:])

@@ -147,6 +147,7 @@ class Supervised:
             await self.spec.prepare()
         finally:
             self._preparing = False
+        self._log.begin()
         child = await ChildProcess.spawn(
             self.spec.command,
             env=self.spec.env,
