@@ -2,5 +2,8 @@
 
 from __future__ import annotations
 
+import asyncpg  # noqa: F401
+import sqlalchemy.dialects.postgresql.asyncpg  # noqa: F401
+
 import agents.call
 import agents.providers.preload  # noqa: F401

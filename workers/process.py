@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -65,8 +66,9 @@ async def running(*workers: Worker) -> AsyncIterator[asyncio.Future[list[None]]]
 async def run_until_stopped(stop: asyncio.Event, ended: asyncio.Future[list[None]]) -> None:
     """Wait for the order to stop; raises when a worker ended without one."""
     waiting = asyncio.create_task(stop.wait())
+    ends: list[asyncio.Future[Any]] = [waiting, ended]
     try:
-        await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
             ended.result()
     finally:

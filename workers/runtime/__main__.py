@@ -1,4 +1,4 @@
-"""`python -m workers.runtime`. Named `__main__` in a package: job processes do not import such a module again."""
+"""`python -m workers.runtime`. A package's `__main__` is not imported again by job processes."""
 
 if __name__ == "__main__":
     from workers.runtime.host import main

@@ -29,6 +29,11 @@ MAX_AGENTS = 2000
 HEARTBEAT_EVERY = timedelta(seconds=3)
 """At most one heartbeat in this time reaches Temporal for each agent."""
 
+BUSIEST = 0.65
+"""LiveKit drops a dispatch, and never repeats it, when no worker reports a load below its `target_load`, 0.7
+by default (`JobRequestAffinity` in livekit-server's `agentservice.go`). Being busy must not lose a caller, so
+our load stays below: it only ranks hosts."""
+
 GOING_SECONDS = 5
 """How long activities may take to hand over when the host stops."""
 
@@ -39,8 +44,8 @@ def host_name() -> str:
 
 
 def cpu_load() -> float:
-    """The machine's CPU load between 0 and 1 since the last look: LiveKit prefers hosts with less of it."""
-    return psutil.cpu_percent(interval=None) / 100
+    """The machine's CPU load since the last look, scaled to `BUSIEST`: LiveKit prefers hosts with less."""
+    return psutil.cpu_percent(interval=None) / 100 * BUSIEST
 
 
 def raise_file_limit() -> None:
