@@ -172,6 +172,7 @@ export class CallSession {
 
   private listen(room: Room): void {
     const refresh = () => this.readAgent()
+    const reconnecting = () => this.set({ phase: 'reconnecting' })
     room
       .on(RoomEvent.ParticipantConnected, refresh)
       .on(RoomEvent.ParticipantDisconnected, refresh)
@@ -179,7 +180,8 @@ export class CallSession {
       .on(RoomEvent.TrackSubscribed, refresh)
       .on(RoomEvent.TrackUnsubscribed, refresh)
       .on(RoomEvent.AudioPlaybackStatusChanged, () => this.set({ audioBlocked: !room.canPlaybackAudio }))
-      .on(RoomEvent.Reconnecting, () => this.set({ phase: 'reconnecting' }))
+      .on(RoomEvent.SignalReconnecting, reconnecting)
+      .on(RoomEvent.Reconnecting, reconnecting)
       .on(RoomEvent.Reconnected, () => {
         this.set({ phase: 'connected' })
         this.readAgent()

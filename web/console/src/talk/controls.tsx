@@ -36,7 +36,7 @@ export function Controls({ call, session, onStart, agent }: ControlsProps) {
           onClick={() => void session.toggleMute()}
         >
           {silent ? <IconMicOff /> : <IconMic />}
-          {call.microphone === 'on' ? 'Mute' : call.microphone === 'muted' ? 'Unmute' : 'Microphone'}
+          {call.microphone === 'on' ? 'Mute' : call.microphone === 'muted' ? 'Unmute' : 'Mic on'}
         </button>
         {agent?.config.video === true ? (
           <button
@@ -44,11 +44,12 @@ export function Controls({ call, session, onStart, agent }: ControlsProps) {
             className={`button big ${call.camera === 'on' ? 'pressed' : ''}`}
             data-testid="camera"
             aria-pressed={call.camera === 'on'}
+            title={call.camera === 'on' ? 'Switch the camera off' : 'Switch the camera on'}
             disabled={call.camera === 'asking'}
             onClick={() => void session.toggleCamera()}
           >
             <IconCamera />
-            {call.camera === 'on' ? 'Camera off' : 'Camera'}
+            Camera
           </button>
         ) : null}
         <EndButton label="End call" onEnd={() => void session.end()} />
