@@ -1,8 +1,8 @@
 """Imported once by the forkserver, so that every job process is born with the models and pays for none.
 
 Starts no thread and no event loop, for those would not survive the fork (NumPy's BLAS has one, and its
-own way through a fork). Never raises, for then no call could be taken: a provider that failed to load is loaded, and
-fails by name, in the job that wants it.
+own way through a fork). Never raises, for then no call could be taken: a provider that failed to load is
+loaded, and fails by name, in the job that wants it.
 """
 
 from __future__ import annotations
