@@ -1,0 +1,59 @@
+"""Slugs, the rate limit, loggable paths."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.metrics import loggable
+from api.services.rates import RateLimit
+from api.slugs import check_slug, slug_of, with_suffix
+
+pytestmark = pytest.mark.unit
+
+
+@given(st.text(max_size=200))
+def test_every_name_has_a_slug(name: str) -> None:
+    slug = slug_of(name)
+    assert check_slug(slug) == slug
+    assert check_slug(with_suffix(slug, "abc123"))
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Zoë's Café", "zoes-cafe"),
+        ("  Front   Desk!", "front-desk"),
+        ("客服", "agent"),
+        ("550e8400-e29b-41d4-a716-446655440000", "agent-550e8400-e29b-41d4-a716-446655440000"),
+    ],
+)
+def test_slugs_read_like_names(name: str, slug: str) -> None:
+    assert slug_of(name) == slug
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-a", "a-", "A", "a b", "ä", "x" * 64, "a\n", "550e8400e29b41d4a716446655440000", "../x"]
+)
+def test_what_is_no_slug(text: str) -> None:
+    with pytest.raises(ValueError, match="must"):
+        check_slug(text)
+
+
+def test_rate_limit_lets_a_burst_through_and_then_the_rate() -> None:
+    now = 0.0
+    limit = RateLimit(rate=2, burst=3, clock=lambda: now)
+    assert [limit.allow("a") for _ in range(4)] == [True, True, True, False]
+    assert limit.allow("b")
+    now = 0.5
+    assert [limit.allow("a") for _ in range(2)] == [True, False]
+    now = 100.0
+    assert [limit.allow("a") for _ in range(4)] == [True, True, True, False]
+
+
+def test_login_tokens_never_reach_a_log() -> None:
+    assert loggable("/login/eyJhbGciOi.x.y") == "/login/…".encode("unicode_escape").decode()
+    assert "secret" not in loggable("/login/a\nsecret")
+    assert "\n" not in loggable("/a\nforged line")
+    assert loggable("/api/agents") == "/api/agents"

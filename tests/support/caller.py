@@ -1,0 +1,96 @@
+"""A caller without a browser: LiveKit's own client, with a voice from a file of speech."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from livekit import rtc
+
+from tests.support.waiting import eventually
+
+
+@dataclass
+class Heard:
+    """One final transcript: who said what."""
+
+    identity: str
+    text: str
+
+
+@dataclass
+class Caller:
+    """A participant in a call's room, and all that it saw and heard."""
+
+    room: rtc.Room
+    heard: list[Heard] = field(default_factory=list)
+    audio_frames: int = 0
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def agents(self) -> list[rtc.RemoteParticipant]:
+        """The agents in the room."""
+        kind = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+        return [p for p in self.room.remote_participants.values() if p.kind == kind]
+
+    async def agent(self, seconds: float = 10.0) -> rtc.RemoteParticipant:
+        """The agent, once it is there."""
+
+        async def look() -> rtc.RemoteParticipant | None:
+            return next(iter(self.agents), None)
+
+        return await eventually(look, "an agent in the room", seconds=seconds, every=0.005)
+
+    async def hears(self, text: str, seconds: float = 15.0) -> Heard:
+        """The first transcript of the agent with `text` in it."""
+
+        async def look() -> Heard | None:
+            agents = {agent.identity for agent in self.agents}
+            return next((h for h in self.heard if text in h.text and h.identity in agents), None)
+
+        return await eventually(look, f"the agent saying {text!r} (heard: {self.heard})", seconds=seconds)
+
+    def keep(self, coroutine: Any) -> None:
+        """Own a task until the call is over."""
+        task = asyncio.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+@asynccontextmanager
+async def calling(url: str, token: str) -> AsyncIterator[Caller]:
+    """Join a room and leave it at the end of the block."""
+    caller = Caller(rtc.Room())
+
+    async def read_text(reader: rtc.TextStreamReader, identity: str) -> None:
+        text = await reader.read_all()
+        caller.heard.append(Heard(identity, text))
+
+    async def count_audio(track: rtc.Track) -> None:
+        stream = rtc.AudioStream(track)
+        try:
+            async for _ in stream:
+                caller.audio_frames += 1
+        finally:
+            await stream.aclose()
+
+    caller.room.register_text_stream_handler(
+        "lk.transcription", lambda reader, identity: caller.keep(read_text(reader, identity))
+    )
+
+    @caller.room.on("track_subscribed")
+    def _on_track(track: rtc.Track, *_: object) -> None:
+        if track.kind == rtc.TrackKind.KIND_AUDIO:
+            caller.keep(count_audio(track))
+
+    await caller.room.connect(url, token)
+    try:
+        yield caller
+    finally:
+        await caller.room.disconnect()
+        for task in list(caller.tasks):
+            task.cancel()
+        await asyncio.gather(*caller.tasks, return_exceptions=True)
