@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
-from litestar import Litestar, Request, Router
-from litestar.datastructures import State
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.plugins.pydantic import PydanticPlugin
+from litestar.plugins.pydantic import PydanticInitPlugin, PydanticSchemaPlugin
 
 from api.auth import PUBLIC, make_guard
+from api.bodies import BodyPlugin
 from api.controllers.agents import AgentController
 from api.controllers.calls import CallController
 from api.controllers.console import console_router
@@ -25,11 +24,11 @@ from api.controllers.overview import get_console, get_overview, list_rooms
 from api.controllers.settings import SettingController
 from api.controllers.trpc import call_procedures
 from api.controllers.webhooks import take_livekit_webhook
+from api.dependencies import provide_actor, provide_platform
 from api.headers import add_security_headers
 from api.metrics import Metrics, Observed
-from api.platform import Platform, open_platform
+from api.platform import open_platform
 from api.problems import EXCEPTION_HANDLERS
-from api.schemas.base import Body, decode_body
 from api.services.rates import RateLimit
 from common.settings import Settings
 
@@ -73,16 +72,19 @@ def create_app(
             console_router(settings),
         ],
         dependencies={
-            "platform": Provide(_platform, sync_to_thread=False),
-            "actor": Provide(_actor, sync_to_thread=False),
+            "platform": Provide(provide_platform, sync_to_thread=False),
+            "actor": Provide(provide_actor, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
         },
         guards=[make_guard(settings)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         before_send=[add_security_headers],
-        plugins=[PydanticPlugin(prefer_alias=True)],
-        type_decoders=[(_is_body, decode_body)],
+        plugins=[
+            PydanticInitPlugin(prefer_alias=True),
+            PydanticSchemaPlugin(prefer_alias=True),
+            BodyPlugin(),
+        ],
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=OpenAPIConfig(
             title="Bionic Agents",
@@ -95,16 +97,3 @@ def create_app(
     )
     app.asgi_handler = Observed(app.asgi_handler, metrics)
     return app
-
-
-def _platform(state: State) -> Platform:
-    platform: Platform = state.platform
-    return platform
-
-
-def _actor(request: Request[Any, Any, Any]) -> str:
-    return str(request.state.actor)
-
-
-def _is_body(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Body)

@@ -76,11 +76,15 @@ def from_unexpected(request: AnyRequest, error: Exception) -> Problem:
 
 def _parameters(error: ValidationException) -> list[FieldError]:
     found = error.extra if isinstance(error.extra, list) else []
-    return [
-        FieldError("/" + str(each.get("key", "")).rstrip("_").replace(".", "/"), str(each.get("message", "")))
-        for each in found
-        if isinstance(each, dict)
-    ]
+    return [_parameter(each) for each in found if isinstance(each, dict)]
+
+
+def _parameter(message: dict[str, Any]) -> FieldError:
+    # Keys are those of handlers' arguments; `from_` is `from` with a name that Python allows.
+    name = str(message.get("key", "")).rstrip("_")
+    if name == "data":
+        return FieldError("", "a JSON body is required")
+    return FieldError(f"/{name}" if name else "", str(message.get("message", "")))
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import MediaType, Response, Router, get
+from litestar.params import FromPath
 from litestar.response import File
 
 from api.auth import PUBLIC
@@ -41,7 +42,7 @@ def console_router(settings: Settings) -> Router:
     root = web_dir(settings).resolve()
 
     @get("/assets/{path:path}", operation_id="getAsset", include_in_schema=False)
-    async def asset(path: str) -> File:
+    async def asset(path: FromPath[str]) -> File:
         """A file whose name changes with its content."""
         found = await asyncio.to_thread(_file, root, f"assets/{path.lstrip('/')}")
         if found is None:
@@ -54,7 +55,7 @@ def console_router(settings: Settings) -> Router:
         operation_id="getConsolePage",
         include_in_schema=False,
     )
-    async def page(path: str = "") -> Response[Any]:
+    async def page(path: FromPath[str] = "") -> Response[Any]:
         """The console's page, or one of the few files beside it."""
         name = path.strip("/")
         if name.partition("/")[0] in _NOT_PAGES:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from litestar import Controller, get, post
+from litestar.params import FromPath, JSONBody
 
-from api.platform import Platform
+from api.dependencies import TheActor, ThePlatform
 from api.schemas.deployments import (
     DeployBody,
     DeploymentAnswer,
@@ -26,13 +27,19 @@ class DeploymentController(Controller):
     tags = ("deployments",)
 
     @post("/agents/register", status_code=202, operation_id="registerAgent")
-    async def register(self, platform: Platform, actor: str, data: RegisterBody) -> RegisterAnswer:
+    async def register(
+        self, platform: ThePlatform, actor: TheActor, data: JSONBody[RegisterBody]
+    ) -> RegisterAnswer:
         """Save and deploy in one go; the same body twice is one deployment."""
         return await platform.registration.register(data, actor)
 
     @post("/agents/{agent_id:str}/deploy", status_code=202, operation_id="deployAgent")
     async def deploy(
-        self, platform: Platform, actor: str, agent_id: str, data: DeployBody | None = None
+        self,
+        platform: ThePlatform,
+        actor: TheActor,
+        agent_id: FromPath[str],
+        data: JSONBody[DeployBody | None] = None,
     ) -> DeploymentAnswer:
         """Publish the draft if it changed and deploy it, or deploy the version that is named."""
         return await platform.deployments.deploy(agent_id, data or DeployBody(), actor)
@@ -40,24 +47,28 @@ class DeploymentController(Controller):
     @post("/agents/{agent_id:str}/retry", status_code=202, operation_id="retryAgent")
     async def retry(
         self,
-        platform: Platform,
-        actor: str,
-        agent_id: str,
-        data: Empty | None = None,  # noqa: ARG002 - read so that unknown fields are errors
+        platform: ThePlatform,
+        actor: TheActor,
+        agent_id: FromPath[str],
+        data: JSONBody[Empty | None] = None,  # noqa: ARG002 - read so that unknown fields are errors
     ) -> DeploymentAnswer:
         """Try a failed deployment again."""
         return await platform.deployments.retry(agent_id, actor)
 
     @post("/agents/{agent_id:str}/stop", status_code=202, operation_id="stopAgent")
     async def stop(
-        self, platform: Platform, actor: str, agent_id: str, data: StopBody | None = None
+        self,
+        platform: ThePlatform,
+        actor: TheActor,
+        agent_id: FromPath[str],
+        data: JSONBody[StopBody | None] = None,
     ) -> DeploymentAnswer:
         """Run no version any more; with `drain`, running calls may end in peace."""
         drain = data.drain if data else True
         return await platform.deployments.stop(agent_id, actor, drain=drain)
 
     @get("/deployments/{deployment_id:str}", operation_id="getDeployment")
-    async def get_deployment(self, platform: Platform, deployment_id: str) -> DeploymentAnswer:
+    async def get_deployment(self, platform: ThePlatform, deployment_id: FromPath[str]) -> DeploymentAnswer:
         """A deployment with every transition."""
         if not is_uuid(deployment_id):
             raise NotFound(f"There is no deployment “{deployment_id}”.")

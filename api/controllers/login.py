@@ -7,9 +7,10 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromPath, JSONBody
 
 from api.auth import PUBLIC, cleared_cookie, is_api_key, require_same_origin, session_cookie
-from api.platform import Platform
+from api.dependencies import ThePlatform
 from api.schemas.base import Body
 from common.errors import Unauthorized
 from common.login import verify_token
@@ -36,7 +37,7 @@ class LoginBody(Body):
 
 @get("/login/{token:str}", opt=PUBLIC, operation_id="openLoginLink", include_in_schema=False)
 async def open_login_link(
-    token: str, platform: Platform, request: Request[Any, Any, Any]
+    token: FromPath[str], platform: ThePlatform, request: Request[Any, Any, Any]
 ) -> Response[str] | Response[None]:
     """Sign in with a login link, and go on to the console."""
     master_key = platform.settings.bionic_master_key.get_secret_value()
@@ -52,7 +53,9 @@ async def open_login_link(
 
 
 @post("/login", opt=PUBLIC, operation_id="login", status_code=204, tags=["login"])
-async def login(data: LoginBody, platform: Platform, request: Request[Any, Any, Any]) -> Response[None]:
+async def login(
+    data: JSONBody[LoginBody], platform: ThePlatform, request: Request[Any, Any, Any]
+) -> Response[None]:
     """Sign in with the API key."""
     if not is_api_key(platform.settings, data.api_key.strip()):
         raise Unauthorized("This API key is not valid.")
@@ -60,7 +63,7 @@ async def login(data: LoginBody, platform: Platform, request: Request[Any, Any, 
 
 
 @post("/logout", opt=PUBLIC, operation_id="logout", status_code=204, tags=["login"])
-async def logout(platform: Platform, request: Request[Any, Any, Any]) -> Response[None]:
+async def logout(platform: ThePlatform, request: Request[Any, Any, Any]) -> Response[None]:
     """Forget who this browser is."""
     if request.cookies:
         require_same_origin(request)

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from typing import Annotated
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
-from api.platform import Platform
+from api.dependencies import ThePlatform
 from api.schemas.base import Answer
 from api.schemas.stats import OverviewAnswer
 from api.services.rooms import RoomsAnswer
@@ -25,22 +25,22 @@ class ConsoleAnswer(Answer):
 
 @get("/api/stats/overview", operation_id="getOverview", tags=["stats"])
 async def get_overview(
-    platform: Platform,
-    from_: Annotated[datetime | None, Parameter(query="from")] = None,
-    to: datetime | None = None,
+    platform: ThePlatform,
+    from_: Annotated[datetime | None, QueryParameter(name="from")] = None,
+    to: FromQuery[datetime | None] = None,
 ) -> OverviewAnswer:
     """Counts, durations and latency percentiles; of the last 24 hours unless said otherwise."""
     return await platform.stats.overview(from_, to)
 
 
 @get("/api/livekit/rooms", operation_id="listRooms", tags=["livekit"])
-async def list_rooms(platform: Platform, agent: str | None = None) -> RoomsAnswer:
+async def list_rooms(platform: ThePlatform, agent: FromQuery[str | None] = None) -> RoomsAnswer:
     """Rooms and participants from LiveKit's server API, with the credentials that the agent uses."""
     return await platform.rooms.list(agent)
 
 
 @get("/api/console", operation_id="getConsole", tags=["console"])
-async def get_console(platform: Platform) -> ConsoleAnswer:
+async def get_console(platform: ThePlatform) -> ConsoleAnswer:
     """What the console must know of its surroundings."""
     return ConsoleAnswer(
         temporal_ui_url=platform.settings.temporal_ui_url,

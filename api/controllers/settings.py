@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from litestar import Controller, get, put
+from litestar.params import JSONBody
 
-from api.platform import Platform
+from api.dependencies import ThePlatform
 from api.schemas.settings import SettingsAnswer, SettingsChange
 
 
@@ -15,11 +16,11 @@ class SettingController(Controller):
     tags = ("settings",)
 
     @get(operation_id="getSettings")
-    async def get_settings(self, platform: Platform) -> SettingsAnswer:
+    async def get_settings(self, platform: ThePlatform) -> SettingsAnswer:
         """Every setting, secrets redacted."""
         return await platform.stored_settings.get()
 
     @put(operation_id="putSettings")
-    async def put_settings(self, platform: Platform, data: SettingsChange) -> SettingsAnswer:
+    async def put_settings(self, platform: ThePlatform, data: JSONBody[SettingsChange]) -> SettingsAnswer:
         """Change some settings; null clears one."""
         return await platform.stored_settings.put(data)

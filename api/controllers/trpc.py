@@ -8,12 +8,14 @@ from typing import Any
 from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import ClientException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.types import Method
 from litestar.types.internal_types import PathParameterDefinition
 
 from api import trpc
 from api.auth import PUBLIC
 from api.clients import client_address
+from api.dependencies import ThePlatform
 from api.platform import Platform
 from api.schemas.base import decode_body
 from api.services.tokens import TokenRequest
@@ -41,7 +43,7 @@ def _operation_id(_: HTTPRouteHandler, method: Method, __: list[str | PathParame
     status_code=200,
 )
 async def call_procedures(
-    procedures: str, request: Request[Any, Any, Any], platform: Platform
+    procedures: FromPath[str], request: Request[Any, Any, Any], platform: ThePlatform
 ) -> Response[Any]:
     """tRPC 11 over HTTP: `livekit.getToken`, as a query or a mutation, alone or in a batch."""
     if request.method == HttpMethod.OPTIONS:

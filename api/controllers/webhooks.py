@@ -7,13 +7,13 @@ from typing import Any
 from litestar import Request, post
 
 from api.auth import PUBLIC
-from api.platform import Platform
+from api.dependencies import ThePlatform
 
 
 @post(
     "/api/webhooks/livekit", opt=PUBLIC, status_code=200, operation_id="takeLiveKitWebhook", tags=["livekit"]
 )
-async def take_livekit_webhook(platform: Platform, request: Request[Any, Any, Any]) -> dict[str, bool]:
+async def take_livekit_webhook(platform: ThePlatform, request: Request[Any, Any, Any]) -> dict[str, bool]:
     """An event of LiveKit's, signed by it; `taken` is false when it was known already."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     return {"taken": await platform.webhooks.take(await request.body(), token)}

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from api.app import MAX_BODY_BYTES
 from common.login import mint_login_token, mint_session_token
@@ -74,9 +75,8 @@ async def test_wrong_keys(offline: Client, value: str) -> None:
 
 
 async def test_an_empty_api_key_matches_nothing(offline_settings: Settings) -> None:
-    async with serving(
-        offline_settings.model_copy(update={"bionic_api_key": type(offline_settings.bionic_api_key)("")})
-    ) as client:
+    settings = offline_settings.model_copy(update={"bionic_api_key": SecretStr("")})
+    async with serving(settings) as client:
         for value in ("Bearer ", "Bearer"):
             problem(await client.get("/api/agents", headers={"Authorization": value}), 401)
         problem(await client.post("/login", json={"apiKey": ""}), 401)
@@ -181,7 +181,7 @@ async def test_health_tells_what_is_down(offline: Client) -> None:
     [
         ("GET", "/api/nothing", 404),
         ("POST", "/nothing", 405),
-        ("POST", "/api/nothing/at/all", 405),
+        ("POST", "/api/nothing/at/all", 404),
         ("DELETE", "/api/settings", 405),
         ("GET", "/assets/nothing.js", 404),
     ],
