@@ -20,6 +20,7 @@ from db.credentials import resolve_livekit
 from db.engine import Database
 from db.repositories.agents import AgentRepository
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition
+from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
 from workflows.types import RecordInput, ValidateInput, ValidateResult
 
@@ -39,7 +40,7 @@ class ControlActivities:
 
     @activity.defn
     async def validate_config(self, request: ValidateInput) -> ValidateResult:
-        """Check that a version can run: its config, its providers, and LiveKit with its key."""
+        """Check that a version can run: its config, its providers, and LiveKit with its key; note which."""
         with told_to_temporal():
             async with self.database.begin() as db_session:
                 agents = AgentRepository(db_session, self.database.box)
@@ -51,6 +52,9 @@ class ControlActivities:
                 raise InvalidInput("The config can't run.", errors)
             credentials = resolve_livekit(stored, settings, self.settings)
             await check_livekit(credentials)
+            async with self.database.begin() as db_session:
+                placements = PlacementRepository(db_session, self.database.box)
+                await placements.place(UUID(request.deployment_id), credentials)
         return ValidateResult(credentials.url, fingerprint(credentials))
 
     @activity.defn
@@ -69,7 +73,12 @@ class ControlActivities:
         ]
         agent = request.agent
         view = AgentView(
-            agent.sequence, agent.status, agent.live_version, UUID(agent.deployment_id), agent.last_error
+            sequence=agent.sequence,
+            status=agent.status,
+            live_version=agent.live_version,
+            live_deployment_id=UUID(agent.live_deployment_id) if agent.live_deployment_id else None,
+            deployment_id=UUID(agent.deployment_id),
+            last_error=agent.last_error,
         )
         async with self.database.begin() as db_session:
             deployments = DeploymentRepository(db_session)

@@ -19,9 +19,10 @@ from agents.hosting import HostedAgent
 from agents.tracing import TraceTarget
 from common.livekit import LiveKitCredentials
 from common.settings import Settings
-from db.credentials import resolve_langfuse, resolve_livekit
+from db.credentials import resolve_langfuse
 from db.engine import Database
 from db.repositories.agents import AgentRepository
+from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
 from workflows.types import ReleaseInput, ReplicaInput
 
@@ -64,10 +65,12 @@ class HostActivities:
         return True
 
     async def prepare(self, replica: ReplicaInput) -> tuple[CallJob, LiveKitCredentials]:
-        """Read from Postgres what the agent needs: its version, and the credentials that hold for it now."""
+        """Read from Postgres what the agent needs: its version, and where it runs."""
         async with self.database.begin() as db_session:
             agents = AgentRepository(db_session, self.database.box)
             stored = agents.version_config(await agents.version(UUID(replica.agent_id), replica.version))
+            placements = PlacementRepository(db_session, self.database.box)
+            credentials = await placements.of(UUID(replica.deployment_id), self.settings)
             settings = await SettingRepository(db_session, self.database.box).all()
         langfuse = resolve_langfuse(settings, self.settings)
         job = CallJob(
@@ -79,7 +82,7 @@ class HostActivities:
             database_url=self.settings.database_url,
             traces=TraceTarget(langfuse.host, langfuse.public_key, langfuse.secret_key) if langfuse else None,
         )
-        return job, resolve_livekit(stored, settings, self.settings)
+        return job, credentials
 
     def see_off(self, agent: HostedAgent, seconds: float, *, notice: float = 0.0) -> None:
         """Drain and close an agent that this host gives up; `notice` lets its successor register first."""

@@ -93,7 +93,9 @@ class AgentWorkflow:
         try:
             return await workflow.execute_activity(
                 signatures.validate_config,
-                ValidateInput(self._agent.agent_id, deployment.request.version),
+                ValidateInput(
+                    self._agent.agent_id, deployment.request.deployment_id, deployment.request.version
+                ),
                 schedule_to_close_timeout=policy.VALIDATE_TIMEOUT,
                 retry_policy=policy.VALIDATE_RETRY,
                 summary=f"version {deployment.request.version}: config, providers, LiveKit",

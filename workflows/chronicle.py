@@ -62,6 +62,7 @@ class Chronicle:
             sequence=self._state.sequence,
             status=self._focus.status,
             live_version=live.request.version if live else None,
+            live_deployment_id=live.request.deployment_id if live else None,
             deployment_id=self._focus.request.deployment_id,
             last_error=self._state.last_error,
         )

@@ -111,9 +111,10 @@ class AgentInput:
 
 @dataclass(frozen=True)
 class ValidateInput:
-    """Which version to check."""
+    """Which version to check, for which deployment."""
 
     agent_id: str
+    deployment_id: str
     version: int
 
 
@@ -145,6 +146,7 @@ class AgentSummary:
     sequence: int
     status: Status
     live_version: int | None
+    live_deployment_id: str | None
     deployment_id: str
     last_error: str | None
 

@@ -26,6 +26,8 @@ class AgentRow(HasId, HasCreated, Base):
     live_version: Mapped[int | None]
     deployment_id: Mapped[UUID | None]
     """The deployment that the agent's workflow works on or keeps up; no foreign key, for it points back."""
+    live_deployment_id: Mapped[UUID | None]
+    """The deployment that takes calls."""
     last_error: Mapped[str | None]
     sequence: Mapped[int] = mapped_column(server_default="0")
     """Number of the newest report of the agent's workflow: an older one that arrives late changes nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
@@ -26,6 +27,9 @@ class DeploymentRow(HasId, HasCreated, Base):
     attempt: Mapped[int] = mapped_column(server_default="1")
     sequence: Mapped[int] = mapped_column(server_default="0")
     """Number of the newest transition: an older one that arrives late can't overwrite it."""
+    livekit: Mapped[dict[str, Any] | None]
+    """Where it runs: URL and API key of LiveKit, and where they came from."""
+    livekit_secret: Mapped[bytes | None]
 
 
 class TransitionRow(Base):

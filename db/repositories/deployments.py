@@ -34,6 +34,7 @@ class AgentView:
     sequence: int
     status: Status
     live_version: int | None
+    live_deployment_id: UUID | None
     deployment_id: UUID
     last_error: str | None
 

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), server_default="draft", nullable=False),
         sa.Column("live_version", sa.Integer(), nullable=True),
         sa.Column("deployment_id", sa.Uuid(), nullable=True),
+        sa.Column("live_deployment_id", sa.Uuid(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("sequence", sa.Integer(), server_default="0", nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -102,6 +103,8 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default="1", nullable=False),
         sa.Column("sequence", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("livekit", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("livekit_secret", sa.LargeBinary(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
