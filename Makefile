@@ -5,6 +5,11 @@ BOOTSTRAP := $(STATE)/bootstrap
 UV_FILE := $(if $(shell command -v uv 2>/dev/null),,$(BOOTSTRAP)/bin/uv)
 export UV := $(or $(UV_FILE:%=$(CURDIR)/%),uv)
 RUN := $(UV) run --no-sync
+# Without compiled modules every process would take seconds longer to start: keep them out of the way instead.
+ifdef PYTHONDONTWRITEBYTECODE
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(STATE)/pycache
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help up test check bench fix sync

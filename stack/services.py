@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.settings import DEV_LIVEKIT_API_KEY, DEV_LIVEKIT_API_SECRET
-from stack.config import Service, StackConfig, is_setting
+from stack.config import PROJECT, Service, StackConfig, is_setting
 from stack.health import http_answers, http_ok
 from stack.keys import Keys, write_private
 from stack.postgres import EmbeddedPostgres
@@ -154,6 +154,9 @@ def service_specs(config: StackConfig, keys: Keys, binaries: Binaries) -> list[S
 def _environment(config: StackConfig, keys: Keys, at: Addresses) -> dict[str, str]:
     """Environment of our own processes: the user's, the stack's, and what the config adds."""
     inherited = {name: value for name, value in os.environ.items() if not is_setting(name)}
+    if inherited.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Compiling every module at every start costs seconds; the folders of the code stay clean like this too.
+        inherited.setdefault("PYTHONPYCACHEPREFIX", str(PROJECT / ".bionic" / "pycache"))
     return {
         **inherited,
         "PYTHONUNBUFFERED": "1",

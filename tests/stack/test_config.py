@@ -42,3 +42,13 @@ def test_our_processes_get_no_stray_settings(tmp_path: Path, monkeypatch: pytest
     assert spec.env["LANGFUSE_HOST"] == "http://x"
     assert spec.env["BIONIC_MASTER_KEY"] == "master"
     assert "master" not in repr(spec)
+
+
+def test_our_processes_keep_compiled_modules_where_nobody_minds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    config = StackConfig(state_dir=tmp_path, services=frozenset({Service.API}))
+    (spec,) = service_specs(config, Keys("master", "key"), Binaries())
+    assert "PYTHONDONTWRITEBYTECODE" not in spec.env
+    assert "PYTHONPYCACHEPREFIX" in spec.env
