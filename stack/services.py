@@ -155,7 +155,7 @@ def _environment(config: StackConfig, keys: Keys, at: Addresses) -> dict[str, st
     """Environment of our own processes: the user's, the stack's, and what the config adds."""
     inherited = {name: value for name, value in os.environ.items() if not is_setting(name)}
     if inherited.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Compiling every module at every start costs seconds; the folders of the code stay clean like this too.
+        # Compiling every module at every start costs seconds. This keeps the folders of the code clean too.
         inherited.setdefault("PYTHONPYCACHEPREFIX", str(PROJECT / ".bionic" / "pycache"))
     return {
         **inherited,
