@@ -52,7 +52,8 @@ export function AgentsPage() {
               type="search"
               className="search"
               placeholder="Filter   /"
-              aria-label="Filter agents by name or status"
+              aria-label="Filter agents"
+              title="By name or status"
               value={query}
               onChange={(event) => setQuery(event.target.value)}
               onKeyDown={(event) => {

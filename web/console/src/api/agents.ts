@@ -8,8 +8,8 @@ export async function listAgents(pages: number, signal?: AbortSignal): Promise<P
   const items: AgentSummary[] = []
   let cursor: string | null = null
   for (let page = 0; page < pages; page += 1) {
-    const query: string = cursor === null ? '' : `?cursor=${encodeURIComponent(cursor)}`
-    const answer: Page<AgentSummary> = await get<Page<AgentSummary>>(`/api/agents${query}`, signal)
+    const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+    const answer: Page<AgentSummary> = await get<Page<AgentSummary>>(`/api/agents?limit=100${query}`, signal)
     items.push(...answer.items)
     cursor = answer.nextCursor
     if (!cursor) break

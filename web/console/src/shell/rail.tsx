@@ -16,7 +16,7 @@ export function Rail() {
     <>
       <nav className="rail" aria-label="Main">
         <Link to="/" className="brand">
-          <img src="/assets/favicon.svg" width="22" height="22" alt="" />
+          <img src="/favicon.svg" width="22" height="22" alt="" />
           Bionic Agents
         </Link>
         <ul>

@@ -30,11 +30,11 @@ export function SignIn() {
   return (
     <main className="sign-in">
       <form onSubmit={(event) => void submit(event)}>
-        <img src="/assets/favicon.svg" width="36" height="36" alt="" />
+        <img src="/favicon.svg" width="36" height="36" alt="" />
         <h1>Sign in</h1>
         <p>
-          Open the login link in the terminal where <code>make up</code> runs. It works once: for a new one,
-          run <code>make up</code> again.
+          Open the login link in the terminal where <code>make up</code> runs. If it has expired, stop and run{' '}
+          <code>make up</code> again for a new one.
         </p>
         <p>
           Or paste the API key. It is printed there too, and kept in <code>.bionic/api-key</code>.
