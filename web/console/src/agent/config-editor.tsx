@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { deploy, updateAgent } from '../api/agents'
 import { ApiError, toApiError } from '../api/client'
 import type { Agent, AgentConfig } from '../api/types'
+import { configText } from '../lib/config-text'
 import { Field } from '../ui/field'
 
 interface ConfigEditorProps {
@@ -24,7 +25,7 @@ function parse(text: string): AgentConfig {
 /** The draft as JSON, whole. Secrets read `{"set": true, …}`: left so they stay, replaced by a string they change. */
 export function ConfigEditor({ agent, onClose, onSaved }: ConfigEditorProps) {
   const [name, setName] = useState(agent.name)
-  const [text, setText] = useState(() => JSON.stringify(agent.config, null, 2))
+  const [text, setText] = useState(() => configText(agent.config))
   const [error, setError] = useState<ApiError | null>(null)
   const [busy, setBusy] = useState(false)
   const nameError = error?.errors.find(({ pointer }) => pointer === '/name')?.detail

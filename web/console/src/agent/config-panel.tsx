@@ -86,7 +86,7 @@ function optionsInWords(options: Record<string, unknown>): string {
     .flatMap(([name, value]) => {
       if (Array.isArray(value)) return [`${value.length} ${name === 'grammar' ? 'phrases' : name}`]
       if (typeof value === 'string' || typeof value === 'number') {
-        return name === 'otherwise' || value === '' ? [] : [`${name} ${value}`]
+        return name === 'otherwise' || value === '' || value === 0 ? [] : [`${name} ${value}`]
       }
       if (isSecret(value)) return value.set ? [`${name} ${value.hint ?? 'set'}`] : []
       return []

@@ -47,29 +47,31 @@ export function AgentsPage() {
         </div>
         <div className="page-actions">
           {agents && agents.length > 0 ? (
-            <input
-              ref={search}
-              type="search"
-              className="search"
-              placeholder="Filter   /"
-              aria-label="Filter agents"
-              title="By name or status"
-              value={query}
-              onChange={(event) => setQuery(event.target.value)}
-              onKeyDown={(event) => {
-                if (event.key === 'Escape') setQuery('')
-              }}
-            />
+            <>
+              <input
+                ref={search}
+                type="search"
+                className="search"
+                placeholder="Filter   /"
+                aria-label="Filter agents"
+                title="By name or status"
+                value={query}
+                onChange={(event) => setQuery(event.target.value)}
+                onKeyDown={(event) => {
+                  if (event.key === 'Escape') setQuery('')
+                }}
+              />
+              <button
+                type="button"
+                className="button primary"
+                data-testid="new-agent"
+                onClick={() => setCreating(true)}
+              >
+                <IconPlus />
+                New agent
+              </button>
+            </>
           ) : null}
-          <button
-            type="button"
-            className="button primary"
-            data-testid="new-agent"
-            onClick={() => setCreating(true)}
-          >
-            <IconPlus />
-            New agent
-          </button>
         </div>
       </header>
       <PollNotice poll={poll} what="the agents" />
@@ -96,7 +98,7 @@ export function AgentsPage() {
 
 /** The first thing seen: is everything all right? */
 function Summary({ agents }: { agents: AgentSummary[] | undefined }) {
-  if (!agents) return <p className="summary">&nbsp;</p>
+  if (!agents || agents.length === 0) return <p className="summary">&nbsp;</p>
   const calls = agents.reduce((sum, agent) => sum + agent.activeCalls, 0)
   return (
     <p className="summary" data-testid="summary">

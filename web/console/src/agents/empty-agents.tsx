@@ -16,7 +16,7 @@ export function EmptyAgents({ onCreate }: { onCreate: () => void }) {
           <b>Talk to it.</b> Here in the browser, with the transcript of both sides.
         </li>
       </ol>
-      <button type="button" className="button primary" onClick={onCreate}>
+      <button type="button" className="button primary" data-testid="new-agent" onClick={onCreate}>
         <IconPlus />
         New agent
       </button>

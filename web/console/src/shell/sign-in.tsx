@@ -37,7 +37,7 @@ export function SignIn() {
           <code>make up</code> again for a new one.
         </p>
         <p>
-          Or paste the API key. It is printed there too, and kept in <code>.bionic/api-key</code>.
+          Or paste the API key. It is kept in <code>.bionic/api-key</code>.
         </p>
         <Field label="API key" error={message}>
           {(props) => (
