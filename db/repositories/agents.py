@@ -182,9 +182,11 @@ def _version_row(version_id: UUID) -> str:
 
 
 def _overviews() -> Select[AgentRow, int, int, int, int]:
+    # By version, not by deployment: a deployment takes over the replicas of its version that fit.
     ready = (
         select(func.count())
-        .where(ReplicaRow.deployment_id == AgentRow.deployment_id, ReplicaRow.status == Status.RUNNING)
+        .where(ReplicaRow.agent_id == AgentRow.id, ReplicaRow.status == Status.RUNNING)
+        .where(ReplicaRow.version == AgentRow.live_version)
         .scalar_subquery()
     )
     calls = select(func.count()).where(CallRow.agent_id == AgentRow.id)

@@ -1,6 +1,6 @@
 """On which LiveKit server a deployment runs, noted when it was validated.
 
-The settings may change while an agent is registered. Its tokens, its rooms and its next attempt go on with the
+The settings may change while an agent is registered. Its tokens, rooms and next attempt go on with the
 server and key that it was deployed with, until it is deployed or retried again.
 """
 

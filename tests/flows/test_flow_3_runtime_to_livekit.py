@@ -2,18 +2,94 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 
+import pytest
+from livekit import api
+
+from stack.config import Service, StackConfig
+from stack.embedded import Stack
 from tests.support.caller import calling
 from tests.support.platform import Platform
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.integration
+
+OTHER_KEY = "another-livekit-key"
+OTHER_SECRET = "another-livekit-secret-of-at-least-32-characters"
+
+
+@pytest.fixture
+async def other_livekit(tmp_path: Path) -> AsyncIterator[Stack]:
+    """A second LiveKit server with keys of its own."""
+    config = StackConfig(
+        state_dir=tmp_path / "other",
+        ports=free_ports(),
+        services=frozenset({Service.LIVEKIT}),
+        env={"LIVEKIT_API_KEY": OTHER_KEY, "LIVEKIT_API_SECRET": OTHER_SECRET},
+    )
+    async with Stack(config) as other:
+        yield other
 
 
 async def test_a_deployed_agent_joins_its_caller(platform: Platform) -> None:
     agent = await platform.deployed("flow3")
     token = await platform.token(agent["slug"])
+    assert token["url"] == platform.stack.livekit_url
     async with calling(token["url"], token["token"]) as caller:
         await caller.agent()
         await caller.hears("Hello, how can I help?")
     await platform.stop(agent["id"])
+
+
+async def test_an_agent_with_its_own_livekit_really_connects_there(
+    platform: Platform, other_livekit: Stack
+) -> None:
+    own = {"url": other_livekit.livekit_url, "apiKey": OTHER_KEY, "apiSecret": OTHER_SECRET}
+    agent = await platform.deployed("flow3-own", livekitConfig=own)
+    token = await platform.token(agent["slug"])
+    assert token["url"] == other_livekit.livekit_url
+
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.agent()
+        await caller.hears("Hello, how can I help?")
+        async with api.LiveKitAPI(other_livekit.livekit_url, OTHER_KEY, OTHER_SECRET) as there:
+            rooms = await there.room.list_rooms(api.ListRoomsRequest())
+        assert [room.name for room in rooms.rooms] == [token["room"]]
+    await platform.stop(agent["id"])
+
+
+async def test_the_plain_slug_can_be_dispatched_as_livekit_does(platform: Platform) -> None:
+    agent = await platform.deployed("flow3-plain")
+    stack = platform.stack
+    room = f"their-own-room-{agent['slug']}"
+    token = (
+        api.AccessToken(stack.livekit_api_key, stack.livekit_api_secret)
+        .with_identity("somebody")
+        .with_grants(api.VideoGrants(room_join=True, room=room))
+        .to_jwt()
+    )
+    async with (
+        calling(stack.livekit_url, token) as caller,
+        api.LiveKitAPI(stack.livekit_url, stack.livekit_api_key, stack.livekit_api_secret) as livekit,
+    ):
+        request = api.CreateAgentDispatchRequest(
+            agent_name=agent["slug"], room=room, metadata=json.dumps({"theirs": True})
+        )
+        await livekit.agent_dispatch.create_dispatch(request)
+        await caller.hears("Hello, how can I help?")
+        calls = await asyncio.wait_for(_calls(platform, agent["id"]), 10)
+    assert calls[0]["status"] == "active"
+    await platform.stop(agent["id"])
+
+
+async def _calls(platform: Platform, agent_id: str) -> list[dict[str, object]]:
+    while True:
+        found = await platform.call("GET", f"/api/calls?agent={agent_id}")
+        if found["items"]:
+            items: list[dict[str, object]] = found["items"]
+            return items
+        await asyncio.sleep(0.05)

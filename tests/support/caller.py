@@ -10,7 +10,11 @@ from typing import Any
 
 from livekit import rtc
 
+from agents.providers.offline.wav import synthesize_pcm
 from tests.support.waiting import eventually
+
+RATE = 48_000
+FRAME_BYTES = 2 * RATE // 50
 
 
 @dataclass
@@ -29,6 +33,8 @@ class Caller:
     heard: list[Heard] = field(default_factory=list)
     audio_frames: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    speech: bytearray = field(default_factory=bytearray)
+    """What the microphone still has to pick up; silence when empty."""
 
     @property
     def agents(self) -> list[rtc.RemoteParticipant]:
@@ -52,6 +58,21 @@ class Caller:
             return next((h for h in self.heard if text in h.text and h.identity in agents), None)
 
         return await eventually(look, f"the agent saying {text!r} (heard: {self.heard})", seconds=seconds)
+
+    async def speaks(self, text: str) -> None:
+        """Say `text`; returns at once, the microphone needs its time."""
+        self.speech += await asyncio.to_thread(synthesize_pcm, text, sample_rate=RATE)
+
+    async def microphone(self) -> None:
+        """Publish a track that carries speech or silence until cancelled, as a real microphone does."""
+        source = rtc.AudioSource(RATE, 1, queue_size_ms=50)
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await self.room.local_participant.publish_track(track, options)
+        while True:
+            piece = bytes(self.speech[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
+            del self.speech[:FRAME_BYTES]
+            await source.capture_frame(rtc.AudioFrame(piece, RATE, 1, FRAME_BYTES // 2))
 
     def keep(self, coroutine: Any) -> None:
         """Own a task until the call is over."""
@@ -87,6 +108,7 @@ async def calling(url: str, token: str) -> AsyncIterator[Caller]:
             caller.keep(count_audio(track))
 
     await caller.room.connect(url, token)
+    caller.keep(caller.microphone())
     try:
         yield caller
     finally:
