@@ -1,6 +1,7 @@
 import { useState } from 'react'
 
 import type { AgentSummary } from '../api/types'
+import { actionsFor } from '../lib/status'
 import { Link } from '../router'
 import { AgentStatus } from '../ui/status'
 import { Ago } from '../ui/time'
@@ -63,7 +64,7 @@ function AgentRow({ agent, now, onDone }: AgentRowProps) {
         {agent.liveVersion === null ? <Nothing /> : `v${agent.liveVersion}`}
       </td>
       <td
-        className={`num ${ready < desired ? 'short' : ''}`}
+        className={`num ${ready < desired && actionsFor(agent.status).includes('talk') ? 'short' : ''}`}
         data-label="Replicas"
         title={`${ready} of ${desired} registered`}
       >

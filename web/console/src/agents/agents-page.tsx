@@ -46,7 +46,7 @@ export function AgentsPage() {
           <Summary agents={agents} />
         </div>
         <div className="page-actions">
-          {agents && agents.length > 0 ? (
+          {agents?.length !== 0 ? (
             <>
               <input
                 ref={search}
