@@ -1,6 +1,6 @@
 /**
  * Development fixture, never shipped: enough of the API to draw every page without servers.
- * `?away` in a cookie or stopping the dev server shows what the pages do when the API is gone.
+ * `/dev-state?down=livekit`, `?signedOut` and `?empty` set what it answers; the plain address sets it back.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
