@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from stack import free_ports
 from stack.config import StackConfig
 from stack.embedded import Stack
 from tests.support.platform import Platform
-from tests.support.ports import free_ports
 
 
 @pytest.fixture(scope="session")

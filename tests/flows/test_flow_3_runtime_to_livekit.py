@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from livekit import api
 
+from stack import free_ports
 from stack.config import Service, StackConfig
 from stack.embedded import Stack
 from tests.support.caller import calling
 from tests.support.platform import Platform
-from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.integration
 
