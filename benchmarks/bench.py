@@ -1,0 +1,135 @@
+"""A stack of its own for one figure, and the few things that are done to it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from livekit import api
+
+from benchmarks.processes import quiet
+from benchmarks.registrations import Registrations
+from benchmarks.sample import CONFIG
+from stack.config import StackConfig, StackError
+from stack.embedded import Stack
+from stack.ports import free_ports
+
+_HEALTHY_SECONDS = 60.0
+_REQUEST_SECONDS = 60.0
+_CREATE_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A draft or a deployed agent."""
+
+    id: str
+    slug: str
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What its first version registers with LiveKit: it is up once both are."""
+        return (f"{self.slug}@v1", self.slug)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A deploy request, in seconds since the epoch."""
+
+    agent: Agent
+    sent: float
+    accepted: float
+    """When its 202 was here."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A running stack and clients of its API and of LiveKit's."""
+
+    stack: Stack
+    registrations: Registrations
+    http: aiohttp.ClientSession
+    livekit: api.LiveKitAPI
+
+    async def _post(self, path: str, body: object, expect: int) -> tuple[float, Any]:
+        async with self.http.post(f"{self.stack.api_url}{path}", json=body) as response:
+            at = time.time()
+            if response.status != expect:
+                raise StackError(f"{path} answered {response.status}: {await response.text()}")
+            return at, await response.json()
+
+    async def create(self, name: str) -> Agent:
+        """A new draft."""
+        slug = f"{name}-{uuid.uuid4().hex[:8]}"
+        _, body = await self._post("/api/agents", {"name": name, "slug": slug, "config": CONFIG}, 201)
+        return Agent(str(body["id"]), slug)
+
+    async def create_many(self, name: str, count: int) -> list[Agent]:
+        """New drafts, a few at a time."""
+        gate = asyncio.Semaphore(_CREATE_AT_ONCE)
+
+        async def one(number: int) -> Agent:
+            async with gate:
+                return await self.create(f"{name}-{number}")
+
+        return list(await asyncio.gather(*(one(number) for number in range(count))))
+
+    async def deploy(self, agent: Agent) -> Accepted:
+        """Have the API deploy it; returns when that is accepted."""
+        sent = time.time()
+        accepted, _ = await self._post(f"/api/agents/{agent.id}/deploy", {}, 202)
+        return Accepted(agent, sent, accepted)
+
+    async def registered(self, *agents: Agent, after: float, seconds: float = 60.0) -> dict[str, float]:
+        """By slug, when the last name of each agent was registered with LiveKit."""
+        names = [name for agent in agents for name in agent.names]
+        times = await self.registrations.wait(names, after=after, seconds=seconds)
+        return {agent.slug: max(times[name] for name in agent.names) for agent in agents}
+
+    async def deployed(self, name: str) -> Agent:
+        """A new agent that takes calls."""
+        agent = await self.create(name)
+        accepted = await self.deploy(agent)
+        await self.registered(agent, after=accepted.sent)
+        return agent
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The main process of each service that runs."""
+        services = (self.stack.service(name) for name in self.stack.config.services if name != "migrations")
+        return {service.spec.name: service.pid for service in services}
+
+    async def settle(self, *more: int, seconds: float = 20.0) -> bool:
+        """Wait until our processes and those of `more` are at rest."""
+        return await quiet(*self.pids.values(), *more, share=0.4, seconds=seconds)
+
+
+@asynccontextmanager
+async def open_bench() -> AsyncIterator[Bench]:
+    """A fresh stack with nothing in it; gone at the end of the block, with all its files."""
+    registrations = Registrations()
+    with tempfile.TemporaryDirectory(prefix="bionic-bench-", ignore_cleanup_errors=True) as folder:
+        config = StackConfig(
+            state_dir=Path(folder), ports=free_ports(), env={"BIONIC_DRAIN_SECONDS": "5"}, verbose=True
+        )
+        async with Stack(config, output=registrations) as stack:
+            await stack.wait_healthy(_HEALTHY_SECONDS)
+            headers = {"Authorization": f"Bearer {stack.api_key}"}
+            url, key, secret = stack.livekit_url, stack.livekit_api_key, stack.livekit_api_secret
+            async with (
+                aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0),
+                    timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS),
+                    headers=headers,
+                ) as http,
+                api.LiveKitAPI(url.replace("ws", "http", 1), key, secret) as livekit,
+            ):
+                yield Bench(stack, registrations, http, livekit)

@@ -1,0 +1,66 @@
+"""Memory and rest of a process and all that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import psutil
+
+_LOOK_SECONDS = 0.5
+
+
+def parse_pss(rollup: str) -> int:
+    """Bytes in the `Pss` line of a `smaps_rollup`."""
+    for line in rollup.splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError("no Pss in smaps_rollup")
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """The process and all its descendants."""
+    try:
+        top = psutil.Process(pid)
+        return [top, *top.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def pss(pid: int) -> float:
+    """MB of memory of the whole tree; what several processes share is counted once, by shares."""
+    total = 0
+    for process in tree(pid):
+        try:
+            total += parse_pss(Path(f"/proc/{process.pid}/smaps_rollup").read_text())
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+    return total / 1e6
+
+
+def _cpu(pids: tuple[int, ...]) -> dict[int, float]:
+    spent = {}
+    for process in (found for pid in pids for found in tree(pid)):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        spent[process.pid] = times.user + times.system
+    return spent
+
+
+async def quiet(*pids: int, share: float = 0.25, seconds: float = 20.0) -> bool:
+    """Wait until the trees together use less than `share` of a core; False when they never do."""
+    until = time.monotonic() + seconds
+    before, calm = _cpu(pids), 0
+    while time.monotonic() < until:
+        await asyncio.sleep(_LOOK_SECONDS)
+        now = _cpu(pids)
+        used = sum(spent - before.get(pid, 0.0) for pid, spent in now.items())
+        same = now.keys() == before.keys()
+        calm = calm + 1 if same and used / _LOOK_SECONDS < share else 0
+        before = now
+        if calm >= 2:
+            return True
+    return False
