@@ -195,6 +195,9 @@ def _overviews() -> Select[AgentRow, int, int, int, int]:
         CallRow.created_at >= func.date_trunc("day", func.now(), text("'UTC'"))
     ).scalar_subquery()
     desired = (
-        select(DeploymentRow.replicas).where(DeploymentRow.id == AgentRow.deployment_id).scalar_subquery()
+        select(DeploymentRow.replicas)
+        .where(DeploymentRow.id == AgentRow.deployment_id)
+        .where(AgentRow.status.not_in([Status.DRAFT, Status.STOPPED]))
+        .scalar_subquery()
     )
     return select(AgentRow, func.coalesce(desired, 0), ready, active, today)

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import AgentVersionRow, CallRow
+from db.models import CallRow, DeploymentRow
 
-_MAX_VERSIONS = 20
+_MAX_DEPLOYMENTS = 100
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,27 @@ class RoomRepository:
             for room, call_id, agent_id in await self._db_session.execute(statement)
         }
 
-    async def versions_with_key(self, api_key: str) -> list[AgentVersionRow]:
-        """Versions that bring their own LiveKit server with this API key, newest first, 20 at most."""
-        key = AgentVersionRow.config["livekitConfig"]["apiKey"].astext
+    async def placed_with_key(self, api_key: str) -> list[DeploymentRow]:
+        """Deployments that run, or ran, with this LiveKit API key, newest first, 100 at most."""
         statement = (
-            select(AgentVersionRow)
-            .where(key == api_key)
-            .order_by(AgentVersionRow.created_at.desc())
-            .limit(_MAX_VERSIONS)
+            select(DeploymentRow)
+            .where(DeploymentRow.livekit["apiKey"].astext == api_key)
+            .order_by(DeploymentRow.created_at.desc())
+            .limit(_MAX_DEPLOYMENTS)
         )
         return list((await self._db_session.execute(statement)).scalars())
+
+    async def deployment_of(self, call: CallRow) -> UUID | None:
+        """The deployment that a call was made with: the newest placed one of its version at that time."""
+        statement = (
+            select(DeploymentRow.id)
+            .where(
+                DeploymentRow.agent_id == call.agent_id,
+                DeploymentRow.version == call.version,
+                DeploymentRow.livekit.is_not(None),
+                DeploymentRow.created_at <= call.created_at,
+            )
+            .order_by(DeploymentRow.created_at.desc())
+            .limit(1)
+        )
+        return (await self._db_session.execute(statement)).scalar_one_or_none()
