@@ -1,0 +1,64 @@
+"""`python -m tests.workflows.record`: record the histories that `test_replay` replays, from a real stack.
+
+Record again only when a workflow was changed behind a patch: the old histories must replay until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+
+import httpx
+from temporalio.client import Client
+
+from stack import Stack, StackConfig, free_ports
+from tests.support.platform import Platform, offline_config
+from workflows.policy import agent_workflow_id, replica_workflow_id
+
+HISTORIES = Path(__file__).with_name("histories")
+NOWHERE = {
+    "url": "ws://127.0.0.1:9",
+    "apiKey": "key",
+    "apiSecret": "secret-of-thirty-two-characters-and-more",
+}
+
+
+async def record() -> None:
+    """Deploy, replace, fail, kill the host, stop: and keep what Temporal saw."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = StackConfig(state_dir=Path(folder), ports=free_ports())
+        async with Stack(config) as stack:
+            await stack.wait_healthy(60)
+            headers = {"Authorization": f"Bearer {stack.api_key}"}
+            async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
+                await _live(Platform(stack, http))
+
+
+async def _live(platform: Platform) -> None:
+    agent = await platform.deployed("recorded")
+    path = f"/api/agents/{agent['id']}"
+    await platform.call("PATCH", path, {"config": offline_config(greeting="Second.")})
+    await platform.call("POST", f"{path}/deploy", {"replicas": 2}, expect=202)
+    await asyncio.sleep(2)
+    await platform.call("PATCH", path, {"config": offline_config(livekitConfig=NOWHERE)})
+    await platform.call("POST", f"{path}/deploy", {}, expect=202)
+    await asyncio.sleep(6)
+    await platform.stack.restart("runtime")
+    await asyncio.sleep(10)
+    await platform.stop(agent["id"])
+    client = await Client.connect(platform.stack.temporal_address)
+    HISTORIES.mkdir(exist_ok=True)
+    for name, workflow_id in (
+        ("agent", agent_workflow_id(agent["id"])),
+        ("replica-replaced", replica_workflow_id(agent["id"], 1, 1)),
+        ("replica-moved", replica_workflow_id(agent["id"], 2, 2)),
+    ):
+        history = await client.get_workflow_handle(workflow_id).fetch_history()
+        text = json.dumps(history.to_json_dict(), indent=1, sort_keys=True)
+        (HISTORIES / f"{name}.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(record())

@@ -1,0 +1,34 @@
+"""The signatures that workflows call and the activities behind them agree."""
+
+from __future__ import annotations
+
+import inspect
+from typing import get_type_hints
+
+import pytest
+from temporalio import activity
+
+from activities.control import ControlActivities
+from activities.hosting import HostActivities
+from workflows import signatures
+
+pytestmark = pytest.mark.unit
+
+NAMES = [
+    name for name in vars(signatures) if hasattr(getattr(signatures, name), "__temporal_activity_definition")
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_signature_has_its_activity(name: str) -> None:
+    signature = getattr(signatures, name)
+    found = [getattr(owner, name) for owner in (ControlActivities, HostActivities) if hasattr(owner, name)]
+    assert len(found) == 1
+    real, wanted = get_type_hints(found[0]), get_type_hints(signature)
+    assert list(real.values()) == list(wanted.values())
+    assert inspect.iscoroutinefunction(found[0])
+    assert activity.defn is not None
+
+
+def test_there_are_signatures() -> None:
+    assert {"validate_config", "record_transitions", "host_agent", "release_agent"} == set(NAMES)
