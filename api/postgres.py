@@ -19,8 +19,8 @@ from db.engine import Database
 _log = logging.getLogger("bionic.api")
 _AWAY = "Postgres does not answer. Check that it runs and that DATABASE_URL is right, then try again."
 
-# Connection lost, not enough resources, shutting down or starting up.
-_AWAY_STATES = ("08", "53", "57")
+# Connection lost, user or database unknown, not enough resources, shutting down or starting up.
+_AWAY_STATES = ("08", "28", "3D", "53", "57")
 _DATA_STATE = "22"
 
 

@@ -46,6 +46,9 @@ def decode_body(model: type[Body], value: Any) -> Body:
         return model.model_validate(value)
     except ValidationError as error:
         raise InvalidInput("The request's body is not valid.", field_errors(model, error, "")) from None
+    except (TypeError, ValueError) as error:
+        # Litestar would take these for bad input, but here they are bugs in a model.
+        raise RuntimeError(f"{model.__name__} can't be decoded") from error
 
 
 def _printable(value: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from agents.providers.urls import http_url, livekit_url
+from agents.providers import urls
 from api.schemas.base import Answer, Body
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -22,10 +22,10 @@ class Redacted(Body):
 class SettingsChange(Body):
     """What to change: absent fields stay as they are, null clears."""
 
-    livekit_url: Annotated[Text, AfterValidator(livekit_url)] | None = None
+    livekit_url: Annotated[Text, AfterValidator(urls.livekit_url)] | None = None
     livekit_api_key: Text | None = None
     livekit_api_secret: Text | Redacted | None = None
-    langfuse_host: Annotated[Text, AfterValidator(http_url)] | None = None
+    langfuse_host: Annotated[Text, AfterValidator(urls.http_url)] | None = None
     langfuse_public_key: Text | None = None
     langfuse_secret_key: Text | Redacted | None = None
 

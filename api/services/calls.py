@@ -70,8 +70,7 @@ class CallService:
         """
         async with self.postgres.begin() as db_session:
             row = await CallRepository(db_session).get(_id(call_id))
-            agent = await AgentRepository(db_session, self.postgres.box).get(str(row.agent_id))
-            credentials = await self.livekit.credentials(db_session, agent, row.version)
+            credentials = await self.livekit.call_credentials(db_session, row)
         if row.status in OPEN:
             await self.livekit.delete_room(credentials, row.room)
             async with self.postgres.begin() as db_session:

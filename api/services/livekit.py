@@ -16,8 +16,10 @@ from common.errors import LiveKitError, LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
 from common.settings import Settings
 from db.credentials import resolve_livekit
-from db.models import AgentRow
+from db.models import AgentRow, CallRow
 from db.repositories.agents import AgentRepository, StoredConfig
+from db.repositories.placements import PlacementRepository
+from db.repositories.rooms import RoomRepository
 from db.repositories.settings import SettingRepository
 
 _WHERE = {
@@ -45,18 +47,24 @@ class LiveKit:
     http: aiohttp.ClientSession
 
     async def platform_credentials(self, db_session: AsyncSession) -> LiveKitCredentials:
-        """The platform's own."""
+        """The platform's own, as they are now."""
         return await self._resolve(db_session, None)
 
-    async def credentials(
-        self, db_session: AsyncSession, agent: AgentRow, version: int | None
-    ) -> LiveKitCredentials:
-        """Those of a version of an agent; of its draft where there is no version."""
-        agents = AgentRepository(db_session, self.postgres.box)
-        if version is None:
-            return await self._resolve(db_session, agents.draft(agent))
-        row = await agents.version(agent.id, version)
-        return await self._resolve(db_session, agents.version_config(row))
+    async def agent_credentials(self, db_session: AsyncSession, agent: AgentRow) -> LiveKitCredentials:
+        """Those that the agent takes calls with; where it takes none, those it would be deployed with."""
+        if agent.live_deployment_id is not None:
+            return await self._placements(db_session).of(agent.live_deployment_id, self.settings)
+        return await self._resolve(db_session, AgentRepository(db_session, self.postgres.box).draft(agent))
+
+    async def call_credentials(self, db_session: AsyncSession, call: CallRow) -> LiveKitCredentials:
+        """Those of the server that a call is on, though its agent may run elsewhere by now."""
+        deployment_id = await RoomRepository(db_session).deployment_of(call)
+        if deployment_id is not None:
+            return await self._placements(db_session).of(deployment_id, self.settings)
+        return await self.platform_credentials(db_session)
+
+    def _placements(self, db_session: AsyncSession) -> PlacementRepository:
+        return PlacementRepository(db_session, self.postgres.box)
 
     async def _resolve(self, db_session: AsyncSession, config: StoredConfig | None) -> LiveKitCredentials:
         stored = await SettingRepository(db_session, self.postgres.box).all()

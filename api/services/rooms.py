@@ -65,7 +65,7 @@ class RoomService:
             else:
                 agent = await AgentRepository(db_session, self.postgres.box).get(ref)
                 agent_id = agent.id
-                credentials = await self.livekit.credentials(db_session, agent, agent.live_version)
+                credentials = await self.livekit.agent_credentials(db_session, agent)
         views = await self.livekit.rooms(credentials)
         async with self.postgres.begin() as db_session:
             calls = await RoomRepository(db_session).calls([view.room.name for view in views])

@@ -92,7 +92,7 @@ class TokenService:
             if agent.live_version is None:
                 raise NotDeployed(f"“{agent.slug}” is not deployed. Deploy it first.")
             version = await agents.version(agent.id, agent.live_version)
-            credentials = await self.livekit.credentials(db_session, agent, version.number)
+            credentials = await self.livekit.agent_credentials(db_session, agent)
             place = Place(
                 call_id=uuid4(),
                 agent_name=f"{agent.slug}@v{version.number}",

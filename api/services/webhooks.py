@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.postgres import Postgres
 from api.services.livekit import LiveKit
 from common.errors import InvalidInput, Unauthorized
-from db.repositories.agents import AgentRepository
 from db.repositories.calls import CallRepository
+from db.repositories.placements import PlacementRepository
 from db.repositories.rooms import RoomRepository
 
 MAX_AGE_SECONDS = 600.0
@@ -64,13 +64,13 @@ class WebhookService:
 
     async def _signers(self, db_session: AsyncSession, api_key: str) -> list[Signer]:
         platform = await self.livekit.platform_credentials(db_session)
+        # Deployments stay where they were validated, so keys of settings that changed since count as well.
         found = [Signer(platform.api_secret, None)] if platform.api_key == api_key else []
-        agents = AgentRepository(db_session, self.postgres.box)
+        placements = PlacementRepository(db_session, self.postgres.box)
         by_secret: dict[str, set[UUID]] = {}
-        for version in await RoomRepository(db_session).versions_with_key(api_key):
-            secret = agents.version_config(version).secrets.get("/livekitConfig/apiSecret")
-            if secret:
-                by_secret.setdefault(secret, set()).add(version.agent_id)
+        for row in await RoomRepository(db_session).placed_with_key(api_key):
+            placed = await placements.of(row.id, self.livekit.settings)
+            by_secret.setdefault(placed.api_secret, set()).add(row.agent_id)
         return found + [Signer(secret, frozenset(ids)) for secret, ids in by_secret.items()]
 
 

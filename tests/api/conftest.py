@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
+import httpx
 import pytest
-from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from api.app import create_app
-from api.platform import Platform
+from api.platform import Platform, open_platform
 from api.services.agents import AgentService
 from api.services.deployments import DeploymentService
 from api.services.rates import RateLimit
@@ -26,6 +27,7 @@ from common.settings import Settings
 from common.status import Status
 from db.migrate import upgrade
 from stack import Service, Stack, StackConfig, free_ports
+from stack.postgres import EmbeddedPostgres
 from workflows.types import DeploymentState, DeployRequest, RetryRequest, StopRequest
 
 API_KEY = "bk_test"
@@ -34,7 +36,7 @@ LIVEKIT_KEY = "test-livekit-key"
 LIVEKIT_SECRET = "test-livekit-secret-of-at-least-32-bytes"
 NOWHERE = "127.0.0.1:9"
 
-Client = AsyncTestClient[Litestar]
+Client = httpx.AsyncClient
 
 
 @dataclass
@@ -96,16 +98,28 @@ def make_settings(database_url: str, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def serving(
-    settings: Settings, workflows: FakeWorkflows | None = None, **options: Any
-) -> AsyncIterator[Client]:
-    """A client of a running app; `workflows` take Temporal's place."""
+async def serving(settings: Settings, **options: Any) -> AsyncIterator[Client]:
+    """A client of a whole app with its lifespan, which has an event loop of its own."""
     options.setdefault("rate_limit", RateLimit(rate=1000, burst=1000))
     app = create_app(settings, **options)
     async with AsyncTestClient(app, base_url="http://testserver.local") as client:
-        if workflows is not None:
-            app.state.platform = with_workflows(app.state.platform, workflows)
         yield client
+
+
+@asynccontextmanager
+async def serving_here(settings: Settings, workflows: FakeWorkflows) -> AsyncIterator[Client]:
+    """As `serving`, but in the test's own event loop, so that tests may use the app's connections."""
+    app = create_app(settings)
+    rate_limit = RateLimit(rate=1000, burst=1000)
+    async with open_platform(settings, rate_limit, frozenset()) as platform:
+        app.state.platform = with_workflows(platform, workflows)
+        transport = httpx.ASGITransport(app=cast("Any", app))
+        async with Client(transport=transport, base_url="http://testserver.local") as client:
+            _PLATFORMS[client] = app.state.platform
+            yield client
+
+
+_PLATFORMS: WeakKeyDictionary[Client, Platform] = WeakKeyDictionary()
 
 
 def with_workflows(platform: Platform, fake: FakeWorkflows) -> Platform:
@@ -121,9 +135,8 @@ def with_workflows(platform: Platform, fake: FakeWorkflows) -> Platform:
 
 
 def platform_of(client: Client) -> Platform:
-    """The platform behind a client."""
-    platform: Platform = client.app.state.platform
-    return platform
+    """The platform behind a client of `serving_here`."""
+    return _PLATFORMS[client]
 
 
 @pytest.fixture(scope="session")
@@ -133,6 +146,7 @@ async def database_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     config = StackConfig(state_dir=state_dir, ports=free_ports(), services=frozenset({Service.POSTGRES}))
     async with Stack(config) as stack:
         # Alembic's script runs a loop of its own, so it needs a thread of its own.
+        await EmbeddedPostgres(state_dir).create_database()
         await asyncio.to_thread(upgrade, stack.database_url)
         yield stack.database_url
 
@@ -167,6 +181,6 @@ def workflows() -> FakeWorkflows:
 @pytest.fixture
 async def client(settings: Settings, workflows: FakeWorkflows) -> AsyncIterator[Client]:
     """A signed-in client of an API with a real Postgres."""
-    async with serving(settings, workflows) as found:
+    async with serving_here(settings, workflows) as found:
         found.headers.update(KEY_HEADER)
         yield found

@@ -1,0 +1,115 @@
+"""Agents, calls and webhooks for tests."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from livekit import api
+
+from common.status import Status
+from db.credentials import resolve_livekit
+from db.models import AgentRow
+from db.repositories.agents import AgentRepository
+from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition
+from db.repositories.placements import PlacementRepository
+from db.repositories.settings import SettingRepository
+from tests.api.conftest import LIVEKIT_KEY, LIVEKIT_SECRET, Client, platform_of
+
+CONFIG: dict[str, Any] = {"instructions": "Be brief.", "greeting": "Hello"}
+OWN_LIVEKIT = {
+    "url": "wss://own.example",
+    "apiKey": "own-key",
+    "apiSecret": "own-secret-own-secret-own-secret-own",
+}
+
+
+def unique(prefix: str = "agent") -> str:
+    """A name that no other test has."""
+    return f"{prefix}-{uuid4().hex[:8]}"
+
+
+async def make_agent(client: Client, **config: Any) -> dict[str, Any]:
+    """A new agent, as the API shows it."""
+    response = await client.post("/api/agents", json={"name": unique(), "config": CONFIG | config})
+    assert response.status_code == 201, response.text
+    agent: dict[str, Any] = response.json()
+    return agent
+
+
+async def deploy(client: Client, agent: dict[str, Any], **body: Any) -> dict[str, Any]:
+    """A deployment of the agent, as the API shows it."""
+    response = await client.post(f"/api/agents/{agent['id']}/deploy", json=body)
+    assert response.status_code == 202, response.text
+    deployment: dict[str, Any] = response.json()
+    return deployment
+
+
+async def report(client: Client, agent: dict[str, Any], status: Status, *, live: bool) -> None:
+    """Do as the agent's workflow does: tell Postgres how its newest deployment is."""
+    platform = platform_of(client)
+    async with platform.agents.postgres.begin() as db_session:
+        row = await db_session.get_one(AgentRow, UUID(agent["id"]))
+        assert row.deployment_id
+        repository = DeploymentRepository(db_session)
+        deployment = await repository.get(row.deployment_id)
+        number = deployment.sequence + 1
+        moment = NewTransition(number, datetime.now(UTC), status, "platform", None, 1)
+        await repository.record(deployment.id, [moment])
+        if live:
+            box = platform.agents.postgres.box
+            agents = AgentRepository(db_session, box)
+            config = agents.version_config(await agents.version(row.id, deployment.version))
+            stored = await SettingRepository(db_session, box).all()
+            credentials = resolve_livekit(config, stored, platform.settings)
+            await PlacementRepository(db_session, box).place(deployment.id, credentials)
+        live_version, live_id = (deployment.version, deployment.id) if live else (None, None)
+        view = AgentView(row.sequence + 1, status, live_version, live_id, deployment.id, None)
+        await repository.show_agent(row.id, view)
+
+
+async def make_live(client: Client, **config: Any) -> dict[str, Any]:
+    """An agent that is deployed and takes calls."""
+    agent = await make_agent(client, **config)
+    await deploy(client, agent)
+    await report(client, agent, Status.RUNNING, live=True)
+    return agent
+
+
+async def make_call(client: Client, agent: dict[str, Any]) -> dict[str, Any]:
+    """A token for a new call."""
+    response = await client.post("/api/trpc/livekit.getToken", json={"agentId": agent["id"]})
+    assert response.status_code == 200, response.text
+    token: dict[str, Any] = response.json()["result"]["data"]
+    return token
+
+
+async def call_of(client: Client, call_id: str) -> dict[str, Any]:
+    """A call, as the API shows it."""
+    found: dict[str, Any] = (await client.get(f"/api/calls/{call_id}")).json()
+    return found
+
+
+def webhook(event: str, room: str, *, event_id: str | None = None, age: float = 0) -> bytes:
+    """The body of a webhook."""
+    content = {
+        "event": event,
+        "id": event_id or f"EV_{uuid4().hex}",
+        "createdAt": str(int(time.time() - age)),
+        "room": {"name": room, "sid": "RM_x"},
+    }
+    return json.dumps(content).encode()
+
+
+def signature(
+    body: bytes, *, key: str = LIVEKIT_KEY, secret: str = LIVEKIT_SECRET, ttl: float = 300
+) -> dict[str, str]:
+    """The headers with which LiveKit sends a webhook."""
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    token = api.AccessToken(key, secret).with_sha256(digest).with_ttl(timedelta(seconds=ttl)).to_jwt()
+    return {"Authorization": token, "Content-Type": "application/webhook+json"}
