@@ -25,7 +25,7 @@ up: sync
 	@exec $(RUN) python -m stack up $(ARGS)
 
 test: sync
-	@$(RUN) python -m stack prepare --browser
+	@$(RUN) python -m stack prepare --tests
 	@$(RUN) pytest $(ARGS)
 
 check: sync

@@ -11,13 +11,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from stack import toolchain
 from stack.config import PORT_VARIABLES, PROJECT, Service, StackConfig, StackError
 from stack.console import Terminal
 from stack.demo import ensure_demo_agent
 from stack.embedded import Stack
 from stack.prepare import prepare_all
 from stack.progress import Progress
+from stack.testtools import ensure_test_tools
 from stack.webapps import build_web, run_script
 
 _HEALTHY_SECONDS = 60.0
@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
         flag = f"--{name.replace('_', '-')}-port"
         up.add_argument(flag, type=int, metavar="PORT", dest=variable, help=f"or {variable}")
     prepare = commands.add_parser("prepare", help="build servers and web apps, start nothing")
-    prepare.add_argument("--browser", action="store_true", help="make sure there is a Chromium as well")
+    prepare.add_argument(
+        "--tests", action="store_true", help="also what only the tests need: a browser, Compose"
+    )
     npm = commands.add_parser("npm", help="run a script of a web app, with Node from wherever it is")
     npm.add_argument("folder", type=Path)
     npm.add_argument("script")
@@ -62,8 +64,8 @@ async def _run(arguments: argparse.Namespace, terminal: Terminal) -> None:
         await run_script((PROJECT / arguments.folder).resolve(), arguments.script, progress)
     else:
         await prepare_all(StackConfig(), progress)
-        if arguments.browser:
-            await toolchain.ensure_browser()
+        if arguments.tests:
+            await ensure_test_tools()
 
 
 def _config(arguments: argparse.Namespace) -> StackConfig:
