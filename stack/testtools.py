@@ -16,7 +16,7 @@ _INSTALL = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y",
 
 
 async def ensure_test_tools() -> None:
-    """Install what is missing, from the system's packages; raises `StackError` with the cure when we can't."""
+    """Install what is missing from the system's packages; raises `StackError` with the cure if it can't."""
     await _ensure(browser, "chromium", "Install Chromium or Google Chrome: the end-to-end tests drive it.")
     compose = await _compose()
     await _ensure(

@@ -12,7 +12,7 @@ from common.errors import FieldError
 def check_providers(config: AgentConfig, prefix: str = "/config") -> list[FieldError]:
     """The fields that could not work, each with its cure; empty when all is well.
 
-    Reads the recogniser's dictionary and asks eSpeak: some 50 ms, so call it on a thread.
+    Reads the recogniser's dictionary and asks eSpeak: some 50 ms the first time, so call it on a thread.
     """
     errors = missing_secrets(config, prefix)
     if isinstance(config.stt, OfflineStt):
