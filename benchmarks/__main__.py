@@ -15,7 +15,7 @@ from benchmarks.measure import Result
 from benchmarks.readme import README, write
 from benchmarks.run import FIGURES, Incomplete, run
 from benchmarks.scale import Scale
-from benchmarks.table import terminal_table
+from benchmarks.table import notes, terminal_table
 
 _FILE_WIDTH = 160
 """Columns of the table when it goes to a file."""
@@ -69,6 +69,8 @@ def _show(console: Console, results: list[Result], *, quick: bool) -> None:
     if results:
         console.print(terminal_table(results))
         console.print(Text("Medians; in brackets the least, the greatest and the count.", style="dim"))
+    for note in notes(results):
+        console.print(Text(note, style="yellow"))
     if quick:
         console.print(Text("A quick run: too few repetitions to compare with the goals.", style="yellow"))
 

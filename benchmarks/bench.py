@@ -24,7 +24,7 @@ from stack.ports import free_ports
 
 _HEALTHY_SECONDS = 60.0
 _REQUEST_SECONDS = 60.0
-_CREATE_AT_ONCE = 8
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,24 @@ class Bench:
 
     async def create_many(self, name: str, count: int) -> list[Agent]:
         """New drafts, a few at a time."""
-        gate = asyncio.Semaphore(_CREATE_AT_ONCE)
+        gate = asyncio.Semaphore(_AT_ONCE)
 
         async def one(number: int) -> Agent:
             async with gate:
                 return await self.create(f"{name}-{number}")
 
         return list(await asyncio.gather(*(one(number) for number in range(count))))
+
+    async def deploy_gently(self, agents: list[Agent]) -> None:
+        """Have all of them registered, a few at a time."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(agent: Agent) -> None:
+            async with gate:
+                accepted = await self.deploy(agent)
+                await self.registered(agent, after=accepted.sent)
+
+        await asyncio.gather(*(one(agent) for agent in agents))
 
     async def deploy(self, agent: Agent) -> Accepted:
         """Have the API deploy it; returns when that is accepted."""

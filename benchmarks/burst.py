@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from dataclasses import dataclass
 
-from benchmarks.bench import Agent, Bench, open_bench
+from benchmarks.bench import Accepted, Agent, Bench, open_bench
 from benchmarks.measure import Goal, Result, Series
+from benchmarks.registrations import NotRegistered
 from benchmarks.scale import Scale, Tell
 
 _GOAL = Goal(at_most=10)
@@ -15,18 +18,27 @@ _SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Burst:
-    """Seconds from the first request."""
+    """Seconds from the first request; infinity when a request was refused or an agent never came."""
 
     all_accepted: float
     all_registered: float
+    problems: tuple[str, ...] = ()
 
 
 async def deploy_at_once(bench: Bench, agents: list[Agent]) -> Burst:
     """Send every request without waiting for any."""
-    requests = await asyncio.gather(*(bench.deploy(agent) for agent in agents))
-    began = min(request.sent for request in requests)
-    times = await bench.registered(*agents, after=began, seconds=_SECONDS)
-    return Burst(max(request.accepted for request in requests) - began, max(times.values()) - began)
+    began = time.time()
+    answers = await asyncio.gather(*(bench.deploy(agent) for agent in agents), return_exceptions=True)
+    requests = [answer for answer in answers if isinstance(answer, Accepted)]
+    problems = [str(answer) for answer in answers if isinstance(answer, BaseException)]
+    if problems:
+        return Burst(math.inf, math.inf, tuple(problems))
+    accepted = max(request.accepted for request in requests) - began
+    try:
+        times = await bench.registered(*agents, after=began, seconds=_SECONDS)
+    except NotRegistered as error:
+        return Burst(accepted, math.inf, (str(error),))
+    return Burst(accepted, max(times.values()) - began)
 
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:
@@ -40,8 +52,10 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
             bursts.append(await deploy_at_once(bench, agents))
     registered = Series(tuple(burst.all_registered for burst in bursts))
     accepted = Series(tuple(burst.all_accepted for burst in bursts))
+    problems = [problem for burst in bursts for problem in burst.problems]
+    note = f"{len(problems)} problems in {len(bursts)} bursts; the first: {problems[0]}" if problems else ""
     name = f"{scale.agents} deploys at once"
     return [
-        Result(f"{name} → all registered", "s", registered, goal=_GOAL),
+        Result(f"{name} → all registered", "s", registered, goal=_GOAL, note=note),
         Result(f"{name} → all accepted", "s", accepted),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Unit = Literal["s", "MB", "events"]
@@ -71,7 +71,7 @@ class Goal:
         if self.at_most is not None:
             parts.append(f"≤ {self.at_most:g} {unit}")
         if self.better_by is not None:
-            parts.append(f"≥ {self.better_by:g}× {better}")
+            parts.append(f"≥ {self.better_by:g}{TIMES} {better}")
         if self.share_of_stock is not None:
             parts.append(f"≤ {self.share_of_stock:g} {TIMES} stock")
         return " and ".join(parts)
@@ -89,7 +89,8 @@ class Result:
     better: str = "faster"
     """What a smaller number means: `faster`, `less`."""
 
-    note: str = field(default="")
+    note: str = ""
+    """A remark below the table."""
 
     @property
     def factor(self) -> float | None:

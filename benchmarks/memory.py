@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.bench import open_bench
-from benchmarks.burst import deploy_at_once
 from benchmarks.measure import Goal, Result, Series
 from benchmarks.processes import pss
 from benchmarks.scale import Scale, Tell
@@ -23,7 +22,7 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
         await bench.settle()
         empty = {name: pss(pid) for name, pid in bench.pids.items()}
         tell(f"{scale.agents} agents are deployed")
-        await deploy_at_once(bench, agents)
+        await bench.deploy_gently(agents)
         await bench.settle(seconds=40)
         full = {name: pss(pid) for name, pid in bench.pids.items()}
         tell("a stock worker starts")

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.measure import Result
-from benchmarks.table import markdown_table
+from benchmarks.table import markdown_table, notes
 
 README = Path(__file__).with_name("README.md")
 BEGIN = "<!-- figures: begin (written by `make bench ARGS=--write`) -->"
@@ -21,7 +21,8 @@ class MarkersMissing(Exception):
 def block(results: Sequence[Result], machine: Sequence[str], day: date) -> str:
     """What stands between the markers."""
     about = "\n".join(f"- {line}" for line in machine)
-    return f"Measured on {day.isoformat()}:\n\n{about}\n\n{markdown_table(results)}"
+    remarks = "".join(f"\n\n{note}" for note in notes(results))
+    return f"Measured on {day.isoformat()}:\n\n{about}\n\n{markdown_table(results)}{remarks}"
 
 
 def replaced(text: str, new: str) -> str:

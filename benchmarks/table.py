@@ -31,6 +31,11 @@ def row(result: Result) -> tuple[str, ...]:
     )
 
 
+def notes(results: Sequence[Result]) -> list[str]:
+    """Remarks on single lines."""
+    return [f"{result.name}: {result.note}" for result in results if result.note]
+
+
 def terminal_table(results: Sequence[Result]) -> Table:
     """For people: a median, and in brackets the least, the greatest and the count."""
     table = Table(title_justify="left", show_lines=False, pad_edge=False)
