@@ -189,7 +189,7 @@ class AgentWorkflow:
                 return known.state
         self._supersede(f"Superseded by version {request.version}.", request.actor)
         deployment = self._state.next = Deployment(request)
-        self._chronicle.tell(deployment, Status.VALIDATING, request.actor)
+        self._chronicle.begin(deployment)
         self._wish = request
         return deployment.state
 

@@ -24,6 +24,11 @@ class Chronicle:
         """True when all is written."""
         return not self._entries and not self._writing
 
+    def begin(self, deployment: Deployment) -> None:
+        """`deployment` was accepted, and written as such: only Temporal's UI needs to be told."""
+        self._state.last_error = None
+        self._describe(deployment)
+
     def tell(self, deployment: Deployment, status: Status, actor: str, reason: str | None = None) -> None:
         """`deployment` is in `status` from now on."""
         deployment.status, deployment.reason = status, reason

@@ -58,7 +58,8 @@ class Deployment:
     status: Status = Status.VALIDATING
     reason: str | None = None
     attempt: int = 1
-    sequence: int = 0
+    sequence: int = 1
+    """Number of the newest transition. The first one was written when the deployment was accepted."""
 
     @property
     def state(self) -> DeploymentState:

@@ -15,7 +15,7 @@ from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
 from db.models import AgentRow, DeploymentRow
 from db.repositories.agents import AgentRepository, StoredConfig
-from db.repositories.deployments import DeploymentRepository
+from db.repositories.deployments import FIRST, DeploymentRepository
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
 from workflows.types import DeploymentState, DeployRequest, RetryRequest, StopRequest
 
@@ -101,7 +101,7 @@ class DeploymentService:
             state = await self.workflows.retry(str(agent.id), RetryRequest(actor))
         except NoWorkflow:
             # It failed before any workflow heard of it: a new deployment is what trying again means then.
-            if deployment is None or deployment.sequence > 0:
+            if deployment is None or deployment.sequence > FIRST:
                 raise
             return await self.deploy(ref, DeployBody(version=deployment.version), actor)
         return await self.show(_shown(state, deployment), state)

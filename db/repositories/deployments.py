@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.errors import NotFound
 from common.status import Status
 from db.models import AgentRow, DeploymentRow, ReplicaRow, TransitionRow
+
+FIRST = 1
+"""Number of the transition that is written together with the deployment itself."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class DeploymentRepository:
     async def create(
         self, agent: AgentRow, deployment_id: UUID, version: int, replicas: int, actor: str
     ) -> DeploymentRow:
-        """A new deployment, not yet begun. The agent must be locked."""
+        """A new deployment with its first transition; its workflow goes on. The agent must be locked."""
         row = DeploymentRow(
             id=deployment_id,
             agent_id=agent.id,
@@ -72,8 +75,20 @@ class DeploymentRepository:
             replicas=replicas,
             status=Status.VALIDATING,
             actor=actor,
+            sequence=FIRST,
         )
         self._db_session.add(row)
+        await self._db_session.flush()
+        self._db_session.add(
+            TransitionRow(
+                deployment_id=deployment_id,
+                sequence=FIRST,
+                status=Status.VALIDATING,
+                at=datetime.now(UTC),
+                actor=actor,
+                attempt=1,
+            )
+        )
         agent.deployment_id = deployment_id
         agent.status = Status.VALIDATING
         agent.last_error = None

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.status import Status
 from db.models import AgentRow, DeploymentRow
+from db.repositories.deployments import FIRST
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class UnstartedRepository:
         """
         failed = (
             update(DeploymentRow)
-            .where(DeploymentRow.id == deployment_id, DeploymentRow.sequence == 0)
+            .where(DeploymentRow.id == deployment_id, DeploymentRow.sequence == FIRST)
             .values(status=Status.FAILED, reason=reason)
             .returning(DeploymentRow.agent_id)
         )
@@ -60,7 +61,7 @@ class UnstartedRepository:
             select(AgentRow, DeploymentRow)
             .join(DeploymentRow, DeploymentRow.id == AgentRow.deployment_id)
             .where(
-                DeploymentRow.sequence == 0,
+                DeploymentRow.sequence == FIRST,
                 DeploymentRow.status == Status.VALIDATING,
                 DeploymentRow.created_at < func.now() - age,
             )

@@ -29,7 +29,7 @@ async def test_deploy_and_stop(world: World) -> None:
     await world.stop()
     stopped = await world.told(Status.STOPPED, accepted.deployment_id)
     assert (stopped.agent.status, stopped.agent.live_version) == (Status.STOPPED, None)
-    assert world.story(accepted.deployment_id) == [V, S, R, D, Status.STOPPED]
+    assert world.story(accepted.deployment_id) == [S, R, D, Status.STOPPED]
     await world.hosting(0)
 
 
@@ -38,7 +38,7 @@ async def test_the_same_deployment_twice_is_one(world: World) -> None:
     await world.told(R, first.deployment_id)
     again = await world.deploy(1, deployment_id=first.deployment_id)
     assert again.status is R
-    assert world.story(first.deployment_id) == [V, S, R]
+    assert world.story(first.deployment_id) == [S, R]
 
 
 async def test_a_new_version_serves_before_the_old_one_goes(world: World) -> None:
@@ -146,7 +146,7 @@ async def test_a_live_deployment_follows_its_replicas(world: World) -> None:
         return world.story(deployment.deployment_id)[-1] is R
 
     await eventually(running_again, "running again")
-    assert world.story(deployment.deployment_id) == [V, S, R, Status.DEGRADED, R]
+    assert world.story(deployment.deployment_id) == [S, R, Status.DEGRADED, R]
     assert world.records[-1].transitions[-1].attempt == 2
 
 
