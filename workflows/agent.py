@@ -79,7 +79,7 @@ class AgentWorkflow:
         if checked is None or self._wish:
             return
         self._chronicle.tell(deployment, Status.STARTING, actor)
-        replicas = await self._fleet.staff(deployment, checked.fingerprint)
+        replicas = await self._fleet.staff(deployment, checked)
         failure = await self._registered(replicas)
         if self._wish:
             return

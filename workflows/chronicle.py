@@ -102,6 +102,7 @@ class Chronicle:
         workflow.set_current_details("\n".join(lines))
         workflow.upsert_search_attributes(
             [
+                policy.AGENT_SLUG.value_set(self._agent.slug),
                 policy.AGENT_STATUS.value_set(focus.status),
                 policy.AGENT_VERSION.value_set(focus.request.version),
                 policy.DEPLOYMENT_ID.value_set(focus.request.deployment_id),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ApplicationError
 from temporalio.workflow import ParentClosePolicy
 
@@ -21,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         ReplicaChanged,
         ReplicaInput,
         StopReplica,
+        ValidateResult,
     )
 
 
@@ -54,9 +56,9 @@ class Fleet:
         wanted = deployment.request.deployment_id
         return [r for r in self._state.replicas.values() if r.deployment_id == wanted and not r.draining]
 
-    async def staff(self, deployment: Deployment, fingerprint: str) -> list[Replica]:
+    async def staff(self, deployment: Deployment, place: ValidateResult) -> list[Replica]:
         """The replicas for `deployment`: those that fit already, and new ones for the rest."""
-        request = deployment.request
+        request, fingerprint = deployment.request, place.fingerprint
         fitting = [
             replica
             for replica in self._state.replicas.values()
@@ -65,7 +67,7 @@ class Fleet:
             and replica.status is not Status.FAILED
         ][: request.replicas]
         missing = [self._new_replica(deployment, fingerprint) for _ in range(request.replicas - len(fitting))]
-        await asyncio.gather(*(self._start(replica) for replica in missing))
+        await asyncio.gather(*(self._start(replica, place.livekit_url) for replica in missing))
         return fitting + missing
 
     def _new_replica(self, deployment: Deployment, fingerprint: str) -> Replica:
@@ -83,7 +85,7 @@ class Fleet:
         self._state.replicas[replica.id] = replica
         return replica
 
-    async def _start(self, replica: Replica) -> None:
+    async def _start(self, replica: Replica, livekit_url: str) -> None:
         # A child that outlives us: continue-as-new must not touch a live registration.
         await workflow.start_child_workflow(
             ReplicaWorkflow.run,
@@ -97,6 +99,14 @@ class Fleet:
             id=replica.id,
             parent_close_policy=ParentClosePolicy.ABANDON,
             static_summary=f"{self._agent.slug} v{replica.version} replica {replica.number}",
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(policy.AGENT_SLUG, self._agent.slug),
+                    SearchAttributePair(policy.AGENT_VERSION, replica.version),
+                    SearchAttributePair(policy.DEPLOYMENT_ID, replica.deployment_id),
+                    SearchAttributePair(policy.LIVEKIT_URL, livekit_url),
+                ]
+            ),
         )
 
     async def drain(self, replicas: Iterable[Replica], seconds: float) -> None:

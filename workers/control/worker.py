@@ -10,6 +10,9 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.control import ControlActivities
+from agents.config import AgentConfig, OfflineStt
+from agents.providers.check import check_providers
+from agents.providers.offline.options import OfflineSttOptions
 from common.logs import set_up_logs
 from common.settings import Settings, get_settings
 from db.engine import Database
@@ -20,6 +23,7 @@ from workflows.replica import ReplicaWorkflow
 
 logger = logging.getLogger(__name__)
 
+WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
 WORKFLOWS = [AgentWorkflow, ReplicaWorkflow]
 
 
@@ -44,6 +48,8 @@ async def run(settings: Settings) -> None:
         settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
     )
     try:
+        # The first check of a config loads the recogniser's dictionary and eSpeak: not while a person waits.
+        await asyncio.to_thread(check_providers, AgentConfig(instructions="Warm up.", stt=WARM_UP))
         async with running(control_worker(client, database, settings)) as ended:
             logger.info("control worker ready")
             await run_until_stopped(stop, ended)
