@@ -125,6 +125,7 @@ async def _result(handle: WorkflowUpdateHandle[Any]) -> DeploymentState | None:
             state: DeploymentState = await handle.result()
             return state
     except (TimeoutError, RPCTimeoutOrCancelledError):
+        _pass_on_cancellation()
         return None
     except RPCError as error:
         if error.status in _AWAY_CODES:
@@ -141,6 +142,7 @@ async def _translated() -> AsyncIterator[None]:
     except WorkflowUpdateFailedError as error:
         raise _refusal(error.cause) from error
     except (TimeoutError, RPCTimeoutOrCancelledError) as error:
+        _pass_on_cancellation()
         raise Unavailable(_AWAY) from error
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
@@ -151,6 +153,13 @@ async def _translated() -> AsyncIterator[None]:
     except RuntimeError as error:
         # What a lazy client raises when its first connection fails.
         raise Unavailable(_AWAY) from error
+
+
+def _pass_on_cancellation() -> None:
+    """A task that is to end must end, though Temporal's client turns its cancellation into an error."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _refusal(cause: BaseException) -> Exception:

@@ -1,0 +1,75 @@
+"""How the API talks to Temporal when Temporal does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.services.workflows import NoWorkflow, Workflows
+from common.errors import BionicError, Conflict, NotDeployed, Unavailable
+from workflows.types import RetryRequest
+
+pytestmark = pytest.mark.unit
+
+
+class Silent:
+    """A Temporal client that waits for ever, and treats cancellation as the real one does."""
+
+    def __init__(self) -> None:
+        self.waiting = asyncio.Event()
+
+    def get_workflow_handle(self, workflow_id: str) -> Silent:
+        """The same for every workflow."""
+        return self
+
+    async def start_update(self, *_: Any, **__: Any) -> Any:
+        """Wait."""
+        self.waiting.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            raise WorkflowUpdateRPCTimeoutOrCancelledError from error
+
+
+class Failing(Silent):
+    """A Temporal client that fails."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def start_update(self, *_: Any, **__: Any) -> Any:
+        """Fail."""
+        raise self.error
+
+
+async def test_a_cancelled_task_ends() -> None:
+    client = Silent()
+    task = asyncio.create_task(Workflows(cast("Client", client)).retry("a", RetryRequest("me")))
+    await client.waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RPCError("gone", RPCStatusCode.UNAVAILABLE, b""), Unavailable),
+        (RPCError("late", RPCStatusCode.DEADLINE_EXCEEDED, b""), Unavailable),
+        (RPCError("who?", RPCStatusCode.NOT_FOUND, b""), NoWorkflow),
+        (WorkflowUpdateRPCTimeoutOrCancelledError(), Unavailable),
+        (RuntimeError("Failed client connect"), Unavailable),
+        (WorkflowUpdateFailedError(ApplicationError("no", type="Conflict")), Conflict),
+        (WorkflowUpdateFailedError(ApplicationError("no", type="NotDeployed")), NotDeployed),
+    ],
+)
+async def test_errors_are_ours(error: Exception, expected: type[BionicError]) -> None:
+    with pytest.raises(expected) as caught:
+        await Workflows(cast("Client", Failing(error))).retry("a", RetryRequest("me"))
+    assert type(caught.value) is expected
