@@ -1,14 +1,20 @@
-"""The real thing for every test that asks for it: one stack for the whole run."""
+"""The real thing for every test that asks for it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from common.keys import make_master_key
+from db.engine import Database, async_url
+from db.migrate import upgrade
 from stack import free_ports
-from stack.config import StackConfig
+from stack.config import Service, StackConfig
 from stack.embedded import Stack
 from tests.support.platform import Platform
 
@@ -32,3 +38,34 @@ async def platform(stack: Stack) -> AsyncIterator[Platform]:
     headers = {"Authorization": f"Bearer {stack.api_key}"}
     async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
         yield Platform(stack, http)
+
+
+@pytest.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Postgres alone, which tests may stop and start."""
+    config = StackConfig(
+        state_dir=tmp_path_factory.mktemp("postgres"), services=frozenset({Service.POSTGRES})
+    )
+    async with Stack(config) as alone:
+        yield alone
+
+
+@pytest.fixture(scope="session")
+async def database_url(postgres: Stack) -> str:
+    """A migrated database."""
+    url = make_url(postgres.database_url)
+    engine = create_async_engine(async_url(str(url.set(database="postgres"))), isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("CREATE DATABASE repositories"))
+    await engine.dispose()
+    wanted = url.set(database="repositories").render_as_string(hide_password=False)
+    await asyncio.to_thread(upgrade, wanted)
+    return wanted
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Its connection pool."""
+    database = Database.connect(database_url, make_master_key())
+    yield database
+    await database.close()
