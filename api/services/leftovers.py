@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from api.services.deployments import DeploymentService
-from common.errors import BionicError
+from common.errors import BionicError, Conflict
 from db.repositories.unstarted import UnstartedRepository
 from workflows.types import DeployRequest
 
@@ -44,6 +44,10 @@ class Leftovers:
         for agent, row in found:
             request = DeployRequest(str(row.id), row.version, row.replicas, row.actor, drain)
             workflows = self.deployments.workflows
-            await workflows.deploy(str(agent.id), agent.slug, agent.name, request)
+            try:
+                await workflows.deploy(str(agent.id), agent.slug, agent.name, request)
+            except Conflict as error:
+                _log.warning("leftover deployment %s was refused: %s", row.id, error.message)
+                continue
             _log.info("deployment %s was left behind by a crash and is started now", row.id)
         return len(found)

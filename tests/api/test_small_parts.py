@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.metrics import loggable
@@ -13,6 +13,7 @@ from api.slugs import check_slug, slug_of, with_suffix
 pytestmark = pytest.mark.unit
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_every_name_has_a_slug(name: str) -> None:
     slug = slug_of(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.trpc import MAX_BATCH, Message, TooManyRequests, answer
@@ -131,6 +131,7 @@ async def test_wrong_fields_are_named() -> None:
     assert reply.content["error"]["message"] == "agentId is required; input must be an object"
 
 
+@settings(deadline=None)
 @given(st.text(), st.booleans(), st.text())
 async def test_anything_gets_an_answer(path: str, batch: bool, raw: str) -> None:
     reply = await answer(Message(path, batch=batch, raw_input=raw), PROCEDURES)
