@@ -7,14 +7,15 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
+import aiohttp
 from temporalio import activity
 
 from activities.errors import told_to_temporal
-from activities.livekit import check_livekit
 from agents.config import join_secrets, missing_secrets
 from agents.providers.check import check_providers
 from common.errors import InvalidInput
 from common.livekit import LiveKitCredentials
+from common.livekit_server import check_livekit
 from common.settings import Settings
 from db.credentials import resolve_livekit
 from db.engine import Database
@@ -37,6 +38,7 @@ class ControlActivities:
 
     database: Database
     settings: Settings
+    http: aiohttp.ClientSession
 
     @activity.defn
     async def validate_config(self, request: ValidateInput) -> ValidateResult:
@@ -51,7 +53,7 @@ class ControlActivities:
             if errors:
                 raise InvalidInput("The config can't run.", errors)
             credentials = resolve_livekit(stored, settings, self.settings)
-            await check_livekit(credentials)
+            await check_livekit(credentials, self.http)
             async with self.database.begin() as db_session:
                 placements = PlacementRepository(db_session, self.database.box)
                 await placements.place(UUID(request.deployment_id), credentials)

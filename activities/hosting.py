@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import aiohttp
 from temporalio import activity
 from temporalio.client import Client
 
@@ -37,6 +38,7 @@ class HostActivities:
     database: Database
     client: Client
     settings: Settings
+    http: aiohttp.ClientSession
     load: Callable[[], float]
     tenants: dict[str, Tenant] = field(default_factory=dict)
     """The agents on this host by the id of their replica."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.livekit import check_livekit
 from activities.reporter import Reporter
 from agents.call import CallJob
 from agents.hosting import HostedAgent
 from common.errors import LiveKitError, LiveKitUnreachable, Unavailable
 from common.livekit import LiveKitCredentials
+from common.livekit_server import check_livekit
 from common.status import Status
 from workflows.types import HostDetails, ReplicaInput
 
@@ -83,7 +83,7 @@ class Stay:
         try:
             if self._reporter.attempt > 1:
                 # The first attempt comes straight from validation; a later one wants to know why.
-                await check_livekit(credentials)
+                await check_livekit(credentials, self._host.http)
             await tenant.agent.register()
             await self._reporter.tell(Status.RUNNING, tenant.agent.worker_id)
             seconds = await self._stay(tenant, credentials)
@@ -106,7 +106,7 @@ class Stay:
             await self._beat_until(tenant, tenant.leave, lost, credentials=credentials)
             if tenant.leave.done():
                 return tenant.leave.result()
-            await check_livekit(credentials)
+            await check_livekit(credentials, self._host.http)
             raise LiveKitUnreachable(f"LiveKit at {credentials.url} closed the registration.")
         finally:
             lost.cancel()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
@@ -12,8 +10,8 @@ from livekit.api.twirp_client import ServerError, ServerErrorCode
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
-from common.errors import LiveKitError, LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
+from common.livekit_server import check_livekit, livekit_server
 from common.settings import Settings
 from db.credentials import resolve_livekit
 from db.models import AgentRow, CallRow
@@ -21,13 +19,6 @@ from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.placements import PlacementRepository
 from db.repositories.rooms import RoomRepository
 from db.repositories.settings import SettingRepository
-
-_WHERE = {
-    "agent": "the agent's livekitConfig",
-    "settings": "the settings",
-    "environment": "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET",
-}
-_NOBODY = "no-such-room"
 
 
 @dataclass(frozen=True)
@@ -77,47 +68,22 @@ class LiveKit:
             LiveKitRefused: the key or the secret is wrong.
             LiveKitUnreachable: nobody answers.
         """
-        async with self._client(credentials) as client:
-            await client.room.list_rooms(api.ListRoomsRequest(names=[_NOBODY]))
+        await check_livekit(credentials, self.http)
 
     async def rooms(self, credentials: LiveKitCredentials) -> list[RoomView]:
         """Every room of the server with its participants; raises as `check` does."""
-        async with self._client(credentials) as client:
+        async with livekit_server(credentials, self.http) as client:
             found = await client.room.list_rooms(api.ListRoomsRequest())
             return [RoomView(room, await _participants(client, room.name)) for room in found.rooms]
 
     async def delete_room(self, credentials: LiveKitCredentials, room: str) -> None:
         """End a room for everybody in it; one that is gone already is fine. Raises as `check` does."""
-        async with self._client(credentials) as client:
+        async with livekit_server(credentials, self.http) as client:
             try:
                 await client.room.delete_room(api.DeleteRoomRequest(room=room))
             except ServerError as error:
                 if error.code != ServerErrorCode.NOT_FOUND:
                     raise
-
-    @asynccontextmanager
-    async def _client(self, credentials: LiveKitCredentials) -> AsyncIterator[api.LiveKitAPI]:
-        source = _WHERE[credentials.source]
-        if not credentials.api_key or not credentials.api_secret:
-            # The client would take what is missing from the process's environment: somebody else's key.
-            raise LiveKitRefused(f"There is no LiveKit API key or secret. Set them in {source}.")
-        try:
-            yield api.LiveKitAPI(
-                credentials.http_url,
-                credentials.api_key,
-                credentials.api_secret,
-                session=self.http,
-                failover=False,
-            )
-        except ServerError as error:
-            if error.status in {401, 403}:
-                message = f"LiveKit at {credentials.service_url} refused the API key. Check {source}."
-                raise LiveKitRefused(message) from error
-            if error.status >= 500 or error.code == "unknown":
-                raise LiveKitUnreachable(_unreachable(credentials, source)) from error
-            raise LiveKitError(f"LiveKit did not do it: {error.message or error.code}.") from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise LiveKitUnreachable(_unreachable(credentials, source)) from error
 
 
 async def _participants(client: api.LiveKitAPI, room: str) -> list[api.ParticipantInfo]:
@@ -128,7 +94,3 @@ async def _participants(client: api.LiveKitAPI, room: str) -> list[api.Participa
             return []  # it ended since it was listed
         raise
     return list(answer.participants)
-
-
-def _unreachable(credentials: LiveKitCredentials, source: str) -> str:
-    return f"Nothing that speaks LiveKit answers at {credentials.service_url}. Start it, or correct {source}."

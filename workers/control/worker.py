@@ -6,6 +6,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
+import aiohttp
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -27,9 +28,8 @@ WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
 WORKFLOWS = [AgentWorkflow, ReplicaWorkflow]
 
 
-def control_worker(client: Client, database: Database, settings: Settings) -> Worker:
+def control_worker(client: Client, activities: ControlActivities) -> Worker:
     """The worker, not yet running."""
-    activities = ControlActivities(database, settings)
     return Worker(
         client,
         task_queue=CONTROL_QUEUE,
@@ -50,9 +50,11 @@ async def run(settings: Settings) -> None:
     try:
         # The first check of a config loads the recogniser's dictionary and eSpeak: not while a person waits.
         await asyncio.to_thread(check_providers, AgentConfig(instructions="Warm up.", stt=WARM_UP))
-        async with running(control_worker(client, database, settings)) as ended:
-            logger.info("control worker ready")
-            await run_until_stopped(stop, ended)
+        async with aiohttp.ClientSession() as http:
+            activities = ControlActivities(database, settings, http)
+            async with running(control_worker(client, activities)) as ended:
+                logger.info("control worker ready")
+                await run_until_stopped(stop, ended)
     finally:
         await database.close()
 

@@ -9,6 +9,7 @@ import resource
 import socket
 from datetime import timedelta
 
+import aiohttp
 import psutil
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -84,13 +85,15 @@ async def run(settings: Settings) -> None:
     database = Database.connect(
         settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
     )
-    activities = HostActivities(host_name(), database, client, settings, cpu_load)
     try:
-        async with running(*host_workers(client, activities)) as ended:
-            logger.info("runtime host ready", extra={"host": activities.host, "warm_s": round(took, 1)})
-            await run_until_stopped(stop, ended)
-            logger.info("going: handing over", extra={"agents": len(activities.tenants)})
-        await activities.close(settings.bionic_drain_seconds)
+        async with aiohttp.ClientSession() as http:
+            activities = HostActivities(host_name(), database, client, settings, http, cpu_load)
+            async with running(*host_workers(client, activities)) as ended:
+                extra = {"host": activities.host, "warm_s": round(took, 1)}
+                logger.info("runtime host ready", extra=extra)
+                await run_until_stopped(stop, ended)
+                logger.info("going: handing over", extra={"agents": len(activities.tenants)})
+            await activities.close(settings.bionic_drain_seconds)
     finally:
         await database.close()
 
