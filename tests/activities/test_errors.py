@@ -1,0 +1,47 @@
+"""Every error of ours reaches Temporal with its words, and is retried only where that may help."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import told_to_temporal
+from common.errors import (
+    BionicError,
+    FieldError,
+    InvalidInput,
+    LiveKitRefused,
+    LiveKitUnreachable,
+    NotFound,
+    Unavailable,
+)
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("error", "retried"),
+    [
+        (LiveKitRefused("The key is wrong."), False),
+        (LiveKitUnreachable("Nobody answers."), True),
+        (Unavailable("Away."), True),
+        (NotFound("Gone."), False),
+    ],
+)
+def test_errors_say_whether_to_retry(error: BionicError, retried: bool) -> None:
+    with pytest.raises(ApplicationError) as told, told_to_temporal():
+        raise error
+    assert told.value.message == error.message
+    assert told.value.type == type(error).__name__
+    assert told.value.non_retryable is not retried
+
+
+def test_fields_are_named() -> None:
+    with pytest.raises(ApplicationError) as told, told_to_temporal():
+        raise InvalidInput("Bad.", [FieldError("/config/tts/options/voice", "unknown voice")])
+    assert told.value.message == "Bad. /config/tts/options/voice: unknown voice"
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(ZeroDivisionError), told_to_temporal():
+        raise ZeroDivisionError
