@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, cast
 
@@ -49,12 +48,10 @@ class AwayDatabase:
 
     tries = 0
 
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Any]:
+    def begin(self) -> AbstractAsyncContextManager[Any]:
         """Fail."""
         self.tries += 1
         raise ConnectionRefusedError
-        yield
 
 
 def _reporter(temporal: FlakyTemporal, database: AwayDatabase) -> Reporter:
