@@ -24,8 +24,9 @@ class Series:
 
     @property
     def median(self) -> float:
-        """The middle one."""
-        return statistics.median(self.values)
+        """The middle one of those that came to their end; infinity when none did."""
+        finite = [value for value in self.values if math.isfinite(value)]
+        return statistics.median(finite) if finite else math.inf
 
     @property
     def low(self) -> float:
@@ -34,8 +35,8 @@ class Series:
 
     @property
     def high(self) -> float:
-        """The greatest."""
-        return max(self.values)
+        """The greatest of those that came to their end; infinity when none did."""
+        return max((value for value in self.values if math.isfinite(value)), default=math.inf)
 
     @property
     def lost(self) -> int:
@@ -106,11 +107,15 @@ class Result:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is met; None without one. A lost measurement of ours misses any goal."""
+        """Whether the goal is met; None without one.
+
+        A lost measurement of ours misses any goal. Those of stock don't help us: its median is that of the
+        others, and without any there is nothing to be better than.
+        """
         goal = self.goal
         if goal is None:
             return None
-        if self.ours.lost:
+        if self.ours.lost or (self.stock is not None and math.isinf(self.stock.median)):
             return False
         checks = [
             (goal.at_most, self.ours.median, True),

@@ -25,10 +25,16 @@ def test_an_empty_series_is_refused() -> None:
         Series(())
 
 
-def test_a_lost_measurement_counts_as_infinitely_slow() -> None:
-    assert seconds(0.1, 0.2, math.inf).median == 0.2
-    assert seconds(0.1, math.inf, math.inf).median == math.inf
-    assert seconds(0.1, 0.2, math.inf).text("s") == "200 ms (100 ms to never, n=3, 1 lost)"
+def test_lost_measurements_are_counted_and_left_out_of_the_median() -> None:
+    series = seconds(0.1, 0.2, 0.3, math.inf)
+    assert (series.median, series.high, series.lost) == (0.2, 0.3, 1)
+    assert series.text("s") == "200 ms (100 ms to 300 ms, n=4, 1 lost)"
+
+
+def test_when_all_are_lost_there_is_no_median() -> None:
+    series = seconds(math.inf, math.inf)
+    assert (series.median, series.high) == (math.inf, math.inf)
+    assert series.text("s") == "never (never to never, n=2, 2 lost)"
 
 
 @pytest.mark.parametrize(
@@ -75,9 +81,11 @@ def test_a_lost_measurement_misses_the_goal_whatever_the_median() -> None:
     assert result.met is False
 
 
-def test_when_both_sides_never_end_nothing_is_met() -> None:
-    result = Result("join", "s", seconds(math.inf), seconds(math.inf), Goal(share_of_stock=1.1))
-    assert result.met is False
+def test_calls_that_stock_lost_do_not_help_us() -> None:
+    goal = Goal(share_of_stock=1.1)
+    assert Result("join", "s", seconds(0.5), seconds(0.3, math.inf, math.inf), goal).met is False
+    assert Result("join", "s", seconds(0.3), seconds(0.3, math.inf, math.inf), goal).met is True
+    assert Result("join", "s", seconds(0.1), seconds(math.inf), goal).met is False
 
 
 def test_without_a_stock_figure_a_ratio_is_not_met() -> None:
