@@ -24,7 +24,7 @@ from stack.ports import free_ports
 
 _HEALTHY_SECONDS = 60.0
 _REQUEST_SECONDS = 60.0
-_AT_ONCE = 8
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+import aiohttp
+from livekit import api, rtc
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
@@ -30,6 +32,9 @@ FIGURES: dict[str, Figure] = {
 MAX_SECONDS = 600.0
 """A whole run, without the building of servers."""
 
+RECOVERABLE = (StackError, NotRegistered, OSError, aiohttp.ClientError, api.TwirpError, rtc.ConnectError)
+"""What may go wrong with one figure while the others can still be measured. A timeout is an OSError."""
+
 
 class Incomplete(Exception):
     """Some figures could not be measured."""
@@ -52,13 +57,12 @@ async def run(names: Sequence[str], scale: Scale, console: Console) -> list[Resu
     for name in names:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(until - began):
+            async with asyncio.timeout(until - began) as bound:
                 with console.status(name) as status:
                     results += await FIGURES[name](scale, _teller(status, name))
-        except TimeoutError:
-            problems.append(f"{name}: not done within the {MAX_SECONDS:.0f} s of a run")
-        except (StackError, NotRegistered, OSError) as error:
-            problems.append(f"{name}: {error}")
+        except RECOVERABLE as error:
+            late = f"not done within the {MAX_SECONDS:.0f} s of a run"
+            problems.append(f"{name}: {late if bound.expired() else str(error) or type(error).__name__}")
         console.print(Text(f"{name} took {time.monotonic() - began:.0f} s", style="dim"))
     if problems:
         raise Incomplete(results, problems)
