@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -69,6 +71,7 @@ class AgentWorkflow:
 
     async def _settle(self) -> None:
         """Wait until all is told and every handler is done."""
+        self._chronicle.flush()
         await workflow.wait_condition(lambda: self._chronicle.idle and workflow.all_handlers_finished())
 
     async def _roll_out(self, actor: str) -> None:
@@ -115,16 +118,24 @@ class AgentWorkflow:
         def ready() -> bool:
             return all(replica.status is Status.RUNNING for replica in replicas)
 
+        def settled() -> bool:
+            return bool(self._wish) or ready() or failed() is not None
+
+        if not await self._within(policy.START_AT_ONCE, settled):
+            self._chronicle.flush()
+            if not await self._within(policy.START_PATIENCE, settled):
+                waiting = next((r.reason for r in replicas if r.reason), "Is a runtime host running?")
+                return f"Not registered with LiveKit within {policy.START_PATIENCE}. {waiting}"
+        return failed()
+
+    async def _within(self, limit: timedelta, settled: Callable[[], bool]) -> bool:
         try:
             await workflow.wait_condition(
-                lambda: bool(self._wish) or ready() or failed() is not None,
-                timeout=policy.START_PATIENCE,
-                timeout_summary="replicas register with LiveKit",
+                settled, timeout=limit, timeout_summary="replicas register with LiveKit"
             )
         except TimeoutError:
-            waiting = next((r.reason for r in replicas if r.reason), "Is a runtime host running?")
-            return f"Not registered with LiveKit within {policy.START_PATIENCE}. {waiting}"
-        return failed()
+            return False
+        return True
 
     async def _take_over(self, deployment: Deployment, replicas: list[Replica], actor: str) -> None:
         """Make `deployment` the live one and let the others drain."""

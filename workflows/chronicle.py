@@ -18,6 +18,8 @@ class Chronicle:
         self._state = state
         self._entries: list[RecordInput] = []
         self._writing = False
+        self._due = False
+        self._shown: Status | None = None
 
     @property
     def idle(self) -> bool:
@@ -30,7 +32,7 @@ class Chronicle:
         self._describe(deployment)
 
     def tell(self, deployment: Deployment, status: Status, actor: str, reason: str | None = None) -> None:
-        """`deployment` is in `status` from now on."""
+        """`deployment` is in `status` from now on. What passes at once is written with what follows it."""
         deployment.status, deployment.reason = status, reason
         deployment.sequence += 1
         self._state.sequence += 1
@@ -45,7 +47,12 @@ class Chronicle:
             self._agent.agent_id, deployment.request.deployment_id, [transition], self._summary()
         )
         self._add(entry)
+        self._due = self._due or status is not Status.STARTING
         self._describe(deployment)
+
+    def flush(self) -> None:
+        """Write what was held back: it did not pass at once."""
+        self._due = True
 
     def _add(self, entry: RecordInput) -> None:
         last = self._entries[-1] if self._entries else None
@@ -75,9 +82,9 @@ class Chronicle:
     async def keep(self) -> None:
         """Write entries for ever; the end of the workflow ends it."""
         while True:
-            await workflow.wait_condition(lambda: bool(self._entries))
+            await workflow.wait_condition(lambda: self._due and bool(self._entries))
             entry = self._entries.pop(0)
-            self._writing = True
+            self._writing, self._due = True, bool(self._entries)
             newest = entry.transitions[-1]
             await workflow.execute_activity(
                 signatures.record_transitions,
@@ -100,9 +107,15 @@ class Chronicle:
         if changed.reason:
             lines.append(f"- {changed.reason}")
         workflow.set_current_details("\n".join(lines))
+        self._show_in_searches(focus)
+
+    def _show_in_searches(self, focus: Deployment) -> None:
+        """Let Temporal's UI find agents by status; what passes in a moment is not worth an event."""
+        if focus.status in {Status.VALIDATING, Status.STARTING, self._shown}:
+            return
+        self._shown = focus.status
         workflow.upsert_search_attributes(
             [
-                policy.AGENT_SLUG.value_set(self._agent.slug),
                 policy.AGENT_STATUS.value_set(focus.status),
                 policy.AGENT_VERSION.value_set(focus.request.version),
                 policy.DEPLOYMENT_ID.value_set(focus.request.deployment_id),

@@ -43,6 +43,9 @@ RELEASE_TIMEOUT = timedelta(seconds=5)
 
 DEFAULT_HEARTBEAT = timedelta(seconds=10)
 
+START_AT_ONCE = timedelta(seconds=2)
+"""Replicas that register within this time go straight to running; slower ones are shown as starting."""
+
 START_PATIENCE = timedelta(minutes=2)
 """How long a rollout waits for its replicas to register before it fails."""
 

@@ -111,4 +111,3 @@ class ReplicaWorkflow:
         if report.reason:
             lines.append(f"- {report.reason}")
         workflow.set_current_details("\n".join(lines))
-        workflow.upsert_search_attributes([policy.AGENT_STATUS.value_set(report.status)])

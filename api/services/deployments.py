@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agents.config import join_secrets, missing_secrets
 from api.postgres import Postgres
 from api.schemas.deployments import DeployBody, DeploymentAnswer
-from api.services.workflows import NoWorkflow, Workflows
+from api.services.workflows import NoWorkflow, Unanswered, Workflows
 from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
 from db.models import AgentRow, DeploymentRow
@@ -81,6 +81,9 @@ class DeploymentService:
             state = await self.workflows.deploy(
                 str(accepted.agent_id), accepted.slug, accepted.name, accepted.request
             )
+        except Unanswered:
+            # It is committed: who hands over what was left behind hands it over again until it is taken.
+            return await self.show(accepted.deployment_id)
         except (Unavailable, Conflict) as error:
             async with self.postgres.begin() as db_session:
                 await UnstartedRepository(db_session).fail(

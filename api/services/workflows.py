@@ -17,16 +17,17 @@ from temporalio.client import (
     WorkflowUpdateHandle,
     WorkflowUpdateStage,
 )
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from common.errors import Conflict, NotDeployed, Unavailable
-from workflows.policy import CONTROL_QUEUE, agent_workflow_id
+from workflows.policy import AGENT_SLUG, CONTROL_QUEUE, agent_workflow_id
 from workflows.types import AgentInput, DeploymentState, DeployRequest, RetryRequest, StopRequest
 
 _ACCEPT_TIMEOUT = timedelta(seconds=5)
 _RESULT_SECONDS = 3.0
+_HEALTH_TIMEOUT = timedelta(seconds=2)
 _AWAY = "Temporal does not answer, or no control worker runs. Nothing was changed; try again in a moment."
 _AWAY_CODES = {
     RPCStatusCode.UNAVAILABLE,
@@ -36,6 +37,10 @@ _AWAY_CODES = {
     RPCStatusCode.ABORTED,
     RPCStatusCode.UNKNOWN,
 }
+
+
+class Unanswered(Unavailable):
+    """Temporal serves, but its answer did not come in time: the wish may have been taken or not."""
 
 
 class NoWorkflow(Conflict):
@@ -58,7 +63,8 @@ class Workflows:
         """Start the agent's workflow if need be, and have it deploy. The same deployment again does nothing.
 
         Raises:
-            Unavailable: nobody took it.
+            Unanswered: Temporal serves, and may have taken it or not; the same wish again finds out.
+            Unavailable: Temporal is away.
             Conflict: the workflow refused.
         """
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
@@ -68,18 +74,30 @@ class Workflows:
             task_queue=CONTROL_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary=name,
+            search_attributes=TypedSearchAttributes([SearchAttributePair(AGENT_SLUG, slug)]),
         )
-        async with _translated():
-            handle = await self.client.start_update_with_start_workflow(
-                "deploy",
-                request,
-                start_workflow_operation=start,
-                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                id=request.deployment_id,
-                result_type=DeploymentState,
-                rpc_timeout=_ACCEPT_TIMEOUT,
-            )
-            return await _result(handle)
+        try:
+            async with _translated():
+                handle = await self.client.start_update_with_start_workflow(
+                    "deploy",
+                    request,
+                    start_workflow_operation=start,
+                    wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                    id=request.deployment_id,
+                    result_type=DeploymentState,
+                    rpc_timeout=_ACCEPT_TIMEOUT,
+                )
+                return await _result(handle)
+        except Unavailable as error:
+            if await self._serves():
+                raise Unanswered(error.message) from error
+            raise
+
+    async def _serves(self) -> bool:
+        try:
+            return await self.client.service_client.check_health(timeout=_HEALTH_TIMEOUT)
+        except (RPCError, RuntimeError):
+            return False
 
     async def retry(self, agent_id: str, request: RetryRequest) -> DeploymentState | None:
         """Have a failed deployment tried again.

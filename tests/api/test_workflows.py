@@ -10,9 +10,9 @@ from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateR
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.services.workflows import NoWorkflow, Workflows
+from api.services.workflows import NoWorkflow, Unanswered, Workflows
 from common.errors import BionicError, Conflict, NotDeployed, Unavailable
-from workflows.types import RetryRequest
+from workflows.types import DeployRequest, RetryRequest
 
 pytestmark = pytest.mark.unit
 
@@ -72,4 +72,36 @@ async def test_a_cancelled_task_ends() -> None:
 async def test_errors_are_ours(error: Exception, expected: type[BionicError]) -> None:
     with pytest.raises(expected) as caught:
         await Workflows(cast("Client", Failing(error))).retry("a", RetryRequest("me"))
+    assert type(caught.value) is expected
+
+
+class Busy(Failing):
+    """A Temporal that serves, and is too slow to answer."""
+
+    def __init__(self, error: Exception, *, serves: bool) -> None:
+        super().__init__(error)
+        self.serves = serves
+
+    @property
+    def service_client(self) -> Busy:
+        """Itself."""
+        return self
+
+    async def check_health(self, **_: Any) -> bool:
+        """What Temporal says of itself."""
+        return self.serves
+
+    async def start_update_with_start_workflow(self, *_: Any, **__: Any) -> Any:
+        """Fail."""
+        raise self.error
+
+
+@pytest.mark.parametrize(("serves", "expected"), [(True, Unanswered), (False, Unavailable)])
+async def test_a_deploy_that_a_busy_temporal_may_have_taken_is_no_refusal(
+    serves: bool, expected: type[BionicError]
+) -> None:
+    client = Busy(WorkflowUpdateRPCTimeoutOrCancelledError(), serves=serves)
+    request = DeployRequest("3f5c0000-0000-0000-0000-000000000001", 1, 1, "me", 1.0)
+    with pytest.raises(expected) as caught:
+        await Workflows(cast("Client", client)).deploy("a", "slug", "name", request)
     assert type(caught.value) is expected
