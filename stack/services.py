@@ -191,7 +191,7 @@ def _temporal_command(config: StackConfig, at: Addresses, binary: str) -> tuple[
         ),
         *("--port", str(ports.temporal), "--ui-port", str(ports.temporal_ui), "--log-level", "error"),
         *("--namespace", at.temporal_namespace),
-        # With a write-ahead log 40 deploys at once took 6 s instead of 30. It survives a crash of the process;
+        # With a write-ahead log 40 deploys at once took 6 s, not 30. It survives a crash of the process;
         # a power cut may cost the last moments, and what the API accepted then is handed over again.
         *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
         # An activity of the worker that asked for it comes with the answer, without another round trip.
