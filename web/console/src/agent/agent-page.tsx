@@ -49,6 +49,11 @@ export function AgentPage({ agentRef }: { agentRef: string }) {
   )
 }
 
+function whatRuns({ deployment, liveVersion }: Agent): string {
+  if (deployment === null) return 'never deployed'
+  return liveVersion === null ? 'not running' : `version ${liveVersion}`
+}
+
 function Loaded({ agent, now, refresh }: { agent: Agent; now: number; refresh: () => void }) {
   const { desired, ready } = agent.replicas ?? { desired: 0, ready: 0 }
   return (
@@ -62,7 +67,7 @@ function Loaded({ agent, now, refresh }: { agent: Agent; now: number; refresh: (
           <p className="summary">
             <span className="mono">{agent.slug}</span>
             <CopyId id={agent.id} label="agent id" />
-            <span>{agent.liveVersion === null ? 'never deployed' : `version ${agent.liveVersion}`}</span>
+            <span>{whatRuns(agent)}</span>
             <span>
               {ready}/{desired} replicas
             </span>
