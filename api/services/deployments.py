@@ -13,6 +13,7 @@ from api.schemas.deployments import DeployBody, DeploymentAnswer
 from api.services.workflows import NoWorkflow, Unanswered, Workflows
 from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
+from common.status import Status
 from db.models import AgentRow, DeploymentRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.deployments import FIRST, DeploymentRepository
@@ -100,10 +101,12 @@ class DeploymentService:
             Unavailable: Temporal is away.
         """
         agent, deployment = await self._current(ref)
+        if deployment is not None and _never_taken(deployment):
+            # It failed before any workflow heard of it: a new deployment is what trying again means then.
+            return await self.deploy(ref, DeployBody(version=deployment.version), actor)
         try:
             state = await self.workflows.retry(str(agent.id), RetryRequest(actor))
         except NoWorkflow:
-            # It failed before any workflow heard of it: a new deployment is what trying again means then.
             if deployment is None or deployment.sequence > FIRST:
                 raise
             return await self.deploy(ref, DeployBody(version=deployment.version), actor)
@@ -161,6 +164,10 @@ def require_complete(config: StoredConfig) -> None:
     """
     if missing := missing_secrets(join_secrets(config.public, config.secrets)):
         raise InvalidInput("The agent's config lacks a secret.", missing)
+
+
+def _never_taken(deployment: DeploymentRow) -> bool:
+    return deployment.status == Status.FAILED and deployment.sequence == FIRST
 
 
 def _shown(state: DeploymentState | None, deployment: DeploymentRow | None) -> UUID:

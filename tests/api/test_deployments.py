@@ -103,6 +103,23 @@ async def test_temporal_away_fails_the_deployment_with_its_reason(
     assert len(_deploys(workflows)) == 1
 
 
+async def test_what_failed_beside_an_old_workflow_is_deployed_anew(
+    client: Client, workflows: FakeWorkflows
+) -> None:
+    agent = await make_live(client)
+    await report(client, agent, Status.STOPPED, live=False)
+    await client.patch(f"/api/agents/{agent['id']}", json={"config": CONFIG | {"greeting": "New"}})
+    workflows.failure = Unavailable(AWAY)
+    problem(await client.post(f"/api/agents/{agent['id']}/deploy", json={"replicas": 2}), 503)
+    workflows.failure = None
+    workflows.asked.clear()
+    response = await client.post(f"/api/agents/{agent['id']}/retry", json={})
+    assert response.status_code == 202
+    (request,) = _deploys(workflows)
+    assert (request.version, request.replicas) == (2, 2)
+    assert [what for what, _ in workflows.asked] == ["deploy"]
+
+
 async def test_temporal_away_leaves_a_live_agent_as_it_is(client: Client, workflows: FakeWorkflows) -> None:
     agent = await make_live(client)
     before = (await client.get(f"/api/agents/{agent['id']}")).json()
