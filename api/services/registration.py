@@ -18,7 +18,8 @@ from db.models import AgentRow, DeploymentRow
 from db.repositories.agents import AgentRepository
 from db.repositories.deployments import DeploymentRepository
 
-_OVER = {Status.STOPPED, Status.FAILED}
+_OVER = {Status.DRAINING, Status.STOPPED, Status.FAILED}
+"""What drains takes no calls any more: whoever registers then wants it back."""
 
 
 @dataclass(frozen=True)

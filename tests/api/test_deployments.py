@@ -219,6 +219,18 @@ async def test_a_registration_again_after_a_failure_is_a_new_deployment(
     assert len(_deploys(workflows)) == 1
 
 
+@pytest.mark.parametrize("status", [Status.DRAINING, Status.STOPPED, Status.FAILED])
+async def test_a_registration_after_a_stop_is_a_new_deployment(client: Client, status: Status) -> None:
+    body = {"name": unique(), "config": CONFIG}
+    first = (await client.post("/api/agents/register", json=body)).json()
+    await report(client, {"id": first["agentId"]}, Status.RUNNING, live=True)
+    assert (await client.post("/api/agents/register", json=body)).json() == first | {"status": "running"}
+    await report(client, {"id": first["agentId"]}, status, live=False)
+    again = (await client.post("/api/agents/register", json=body)).json()
+    assert again["agentId"] == first["agentId"]
+    assert again["deploymentId"] != first["deploymentId"]
+
+
 async def test_a_registration_that_is_wrong_saves_nothing(client: Client) -> None:
     for body in (
         {"agentId": "No Slug!", "name": "x", "config": CONFIG},
