@@ -114,7 +114,7 @@ async function agentRoute(
       ])
       return
     }
-    Object.assign(agent, body)
+    Object.assign(agent, body, { updatedAt: new Date().toISOString() })
   }
   answer(response, 200, agent)
 }

@@ -1,8 +1,9 @@
-import { useEffect } from 'react'
+import { useEffect, useState } from 'react'
 
 import { ActionButtons } from '../agents/action-buttons'
 import { getAgent } from '../api/agents'
 import type { Agent } from '../api/types'
+import { changedSinceFailure } from '../lib/draft-change'
 import { useNow } from '../lib/use-now'
 import { usePoll } from '../lib/use-poll'
 import { Link } from '../router'
@@ -56,6 +57,14 @@ function whatRuns({ deployment, liveVersion }: Agent): string {
 
 function Loaded({ agent, now, refresh }: { agent: Agent; now: number; refresh: () => void }) {
   const { desired, ready } = agent.replicas ?? { desired: 0, ready: 0 }
+  /** The deployment that was the newest when the draft was saved here. */
+  const [savedAfter, setSavedAfter] = useState<string | null>(null)
+  const draftChanged =
+    changedSinceFailure(agent) || (agent.status === 'failed' && savedAfter === agent.deployment?.id)
+  const onSaved = () => {
+    setSavedAfter(agent.deployment?.id ?? null)
+    refresh()
+  }
   return (
     <>
       <header className="page-head agent-head">
@@ -77,16 +86,16 @@ function Loaded({ agent, now, refresh }: { agent: Agent; now: number; refresh: (
           </p>
         </div>
         <div className="page-actions">
-          <ActionButtons agent={agent} onDone={refresh} main />
+          <ActionButtons agent={agent} onDone={refresh} main draftChanged={draftChanged} />
         </div>
       </header>
       <div className="columns">
         <div className="column">
-          <DeploymentPanel agent={agent} now={now} />
+          <DeploymentPanel agent={agent} now={now} draftChanged={draftChanged} />
           <CallList agent={agent} now={now} />
         </div>
         <div className="column">
-          <ConfigPanel agent={agent} onSaved={refresh} />
+          <ConfigPanel agent={agent} onSaved={onSaved} />
           <DeleteAgent agent={agent} />
         </div>
       </div>

@@ -10,9 +10,11 @@ import { type Step, stepsOf, waitsFor } from './steps'
 interface DeploymentPanelProps {
   agent: Agent
   now: number
+  /** The draft is newer than the deployment that failed. */
+  draftChanged: boolean
 }
 
-export function DeploymentPanel({ agent, now }: DeploymentPanelProps) {
+export function DeploymentPanel({ agent, now, draftChanged }: DeploymentPanelProps) {
   const { deployment } = agent
   return (
     <section className="panel" aria-labelledby="deployment">
@@ -21,7 +23,14 @@ export function DeploymentPanel({ agent, now }: DeploymentPanelProps) {
         {deployment ? <Facts deployment={deployment} now={now} /> : null}
       </header>
       {deployment ? (
-        <Timeline deployment={deployment} />
+        <>
+          <Timeline deployment={deployment} />
+          {draftChanged ? (
+            <p className="panel-note">
+              The draft has changed since. Deploy runs it; Retry tries v{deployment.version} again as it was.
+            </p>
+          ) : null}
+        </>
       ) : (
         <p className="panel-empty">
           Not deployed yet. Press Deploy, and each step appears here as it happens.

@@ -8,12 +8,14 @@ interface ActionButtonsProps {
   onDone: () => void
   /** The page's own main action is filled; in a row it stays quiet. */
   main?: boolean
+  /** The draft is newer than the deployment that failed. */
+  draftChanged?: boolean
 }
 
 /** Talk, Deploy, Retry or Stop: what the state allows, the main one emphasised, each always in its own place. */
-export function ActionButtons({ agent, onDone, main = false }: ActionButtonsProps) {
+export function ActionButtons({ agent, onDone, main = false, draftChanged = false }: ActionButtonsProps) {
   const { doing, act } = useActions(agent, onDone)
-  const allowed = actionsFor(agent.status)
+  const allowed = actionsFor(agent.status, draftChanged)
   const emphasis = (action: string) => (allowed[0] === action ? (main ? 'primary' : 'tonal') : '')
   const calls = agent.activeCalls === 1 ? 'the call' : `${agent.activeCalls} calls`
   return (
@@ -34,6 +36,7 @@ export function ActionButtons({ agent, onDone, main = false }: ActionButtonsProp
             className={`button ${emphasis('retry')}`}
             data-testid={`retry-${agent.slug}`}
             disabled={doing !== null}
+            title="Tries the same version again, without changes of the draft"
             onClick={() => act('retry')}
           >
             Retry

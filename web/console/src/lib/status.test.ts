@@ -38,6 +38,12 @@ describe('status words', () => {
     expect(AGENT_STATUSES.filter(inProgress)).toEqual(['validating', 'starting', 'draining'])
   })
 
+  it('puts a changed draft before another try of what failed', () => {
+    expect(actionsFor('failed')).toEqual(['retry', 'deploy'])
+    expect(actionsFor('failed', true)).toEqual(['deploy', 'retry'])
+    expect(actionsFor('running', true)).toEqual(actionsFor('running'))
+  })
+
   it('names the worst first', () => {
     expect(
       summarize(['running', 'failed', 'running', 'degraded']).map(({ status, count }) => [status, count]),

@@ -53,9 +53,11 @@ const ACTIONS: Record<AgentStatus, readonly Action[]> = {
   failed: ['retry', 'deploy'],
 }
 
-/** What may be done now, the main action first. */
-export const actionsFor = (word: string): readonly Action[] =>
-  isAgentStatus(word) ? ACTIONS[word] : ['deploy', 'stop']
+/** What may be done now, the main action first. After a failure a changed draft is what to try next. */
+export function actionsFor(word: string, draftChanged = false): readonly Action[] {
+  if (!isAgentStatus(word)) return ['deploy', 'stop']
+  return word === 'failed' && draftChanged ? ['deploy', 'retry'] : ACTIONS[word]
+}
 
 /** True while the platform is working on it and the next word is on its way. */
 export const inProgress = (word: string): boolean =>
