@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api.dependencies import TheActor, ThePlatform
 from api.schemas.deployments import (
     DeployBody,
     DeploymentAnswer,
+    DeploymentPage,
     Empty,
     RegisterAnswer,
     RegisterBody,
@@ -18,6 +20,7 @@ from api.schemas.deployments import (
 )
 from api.slugs import is_uuid
 from common.errors import NotFound
+from db.repositories.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 
 class DeploymentController(Controller):
@@ -66,6 +69,17 @@ class DeploymentController(Controller):
         """Run no version any more; with `drain`, running calls may end in peace."""
         drain = data.drain if data else True
         return await platform.deployments.stop(agent_id, actor, drain=drain)
+
+    @get("/agents/{agent_id:str}/deployments", operation_id="listDeployments")
+    async def list_deployments(
+        self,
+        platform: ThePlatform,
+        agent_id: FromPath[str],
+        cursor: FromQuery[str | None] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    ) -> DeploymentPage:
+        """An agent's deployments with every transition, newest first."""
+        return await platform.deployments.history(agent_id, cursor, limit)
 
     @get("/deployments/{deployment_id:str}", operation_id="getDeployment")
     async def get_deployment(self, platform: ThePlatform, deployment_id: FromPath[str]) -> DeploymentAnswer:

@@ -110,3 +110,10 @@ class DeploymentAnswer(Answer):
                 for each in transitions
             ],
         )
+
+
+class DeploymentPage(Answer):
+    """A page of an agent's deployments, newest first."""
+
+    items: list[DeploymentAnswer]
+    next_cursor: str | None

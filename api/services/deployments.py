@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents.config import join_secrets, missing_secrets
 from api.postgres import Postgres
-from api.schemas.deployments import DeployBody, DeploymentAnswer
+from api.schemas.deployments import DeployBody, DeploymentAnswer, DeploymentPage
 from api.services.workflows import NoWorkflow, Unanswered, Workflows
 from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
@@ -17,6 +17,8 @@ from common.status import Status
 from db.models import AgentRow, DeploymentRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.deployments import FIRST, DeploymentRepository
+from db.repositories.history import HistoryRepository
+from db.repositories.pages import Cursor
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
 from workflows.types import DeploymentState, DeployRequest, RetryRequest, StopRequest
 
@@ -134,6 +136,15 @@ class DeploymentService:
             deployments = DeploymentRepository(db_session)
             row = await deployments.get(deployment_id)
             return DeploymentAnswer.of(row, await deployments.transitions(row.id), self.settings, state)
+
+    async def history(self, ref: str, cursor: str | None, limit: int) -> DeploymentPage:
+        """A page of an agent's deployments, newest first."""
+        after = Cursor.decode(cursor)
+        async with self.postgres.begin() as db_session:
+            agent = await AgentRepository(db_session, self.postgres.box).get(ref)
+            page = await HistoryRepository(db_session).deployments(agent.id, after, limit)
+        items = [DeploymentAnswer.of(row, transitions, self.settings) for row, transitions in page.items]
+        return DeploymentPage(items=items, next_cursor=page.next_cursor)
 
     async def _current(self, ref: str) -> tuple[AgentRow, DeploymentRow | None]:
         async with self.postgres.begin() as db_session:

@@ -60,6 +60,29 @@ async def test_calls_may_go_on_as_long_as_the_replaced_version_says(
     assert _deploys(workflows)[-1].drain_seconds == 7
 
 
+async def test_the_history_of_an_agent(client: Client) -> None:
+    agent = await make_live(client)
+    other = await make_live(client)
+    made = [other["id"], *[(await deploy(client, agent, replicas=n))["id"] for n in (2, 3)]]
+    await report(client, agent, Status.FAILED, live=True)
+    path = f"/api/agents/{agent['slug']}/deployments"
+    first = (await client.get(path, params={"limit": 2})).json()
+    assert [item["id"] for item in first["items"]] == [made[2], made[1]]
+    newest = first["items"][0]
+    assert newest == (await client.get(f"/api/deployments/{made[2]}")).json()
+    assert [each["status"] for each in newest["transitions"]] == ["validating", "failed"]
+    assert newest["workflowUrl"].endswith(f"/workflows/agent-{agent['id']}")
+    rest = (await client.get(path, params={"limit": 2, "cursor": first["nextCursor"]})).json()
+    assert [each["status"] for each in rest["items"][0]["transitions"]] == ["validating", "running"]
+    assert (len(rest["items"]), rest["nextCursor"]) == (1, None)
+    assert (await client.get(path)).json()["nextCursor"] is None
+    never = await make_agent(client)
+    empty = (await client.get(f"/api/agents/{never['id']}/deployments")).json()
+    assert empty == {"items": [], "nextCursor": None}
+    problem(await client.get(f"/api/agents/{unique()}/deployments"), 404)
+    problem(await client.get(path, params={"cursor": "rubbish"}), 400)
+
+
 @pytest.mark.parametrize(
     "body",
     [{"replicas": 0}, {"replicas": 21}, {"replicas": "2"}, {"version": 0}, {"version": 2**40}, {"draft": 1}],

@@ -29,6 +29,7 @@ PROTECTED = [
     ("POST", "/api/agents/x/deploy"),
     ("POST", "/api/agents/x/retry"),
     ("POST", "/api/agents/x/stop"),
+    ("GET", "/api/agents/x/deployments"),
     ("GET", "/api/deployments/x"),
     ("GET", "/api/calls"),
     ("GET", "/api/calls/x"),
