@@ -49,6 +49,13 @@ class TurnAnswer(Answer):
         )
 
 
+class EventAnswer(Answer):
+    """Something that LiveKit said of a call's room, such as `participant_joined`."""
+
+    at: datetime
+    event: str
+
+
 class CallItem(Answer):
     """A call in a list."""
 
@@ -82,12 +89,13 @@ class CallItem(Answer):
 
 
 class CallAnswer(CallItem):
-    """One call with all that was said."""
+    """One call with all that was said and all that happened in its room."""
 
     room: str
     trace_id: str | None
     attributes: dict[str, Any]
     turns: list[TurnAnswer]
+    events: list[EventAnswer]
 
 
 class CallPage(Answer):

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
-from api.schemas.calls import CallAnswer, CallItem, CallPage, TurnAnswer
+from api.schemas.calls import CallAnswer, CallItem, CallPage, EventAnswer, TurnAnswer
 from api.services.livekit import LiveKit
 from common.errors import FieldError, InvalidInput, NotFound
 from common.status import CallStatus
@@ -17,6 +17,7 @@ from db.models import CallRow
 from db.repositories.agents import AgentRepository
 from db.repositories.calls import OPEN, CallFilter, CallRepository
 from db.repositories.pages import Cursor
+from db.repositories.rooms import RoomRepository
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class CallService:
         )
 
     async def get(self, call_id: str) -> CallAnswer:
-        """One call with its turns."""
+        """One call with its turns and events."""
         async with self.postgres.begin() as db_session:
             return await _answer(db_session, await CallRepository(db_session).get(_id(call_id)))
 
@@ -80,6 +81,7 @@ class CallService:
 
 async def _answer(db_session: AsyncSession, row: CallRow) -> CallAnswer:
     turns = await CallRepository(db_session).turns(row.id)
+    events = await RoomRepository(db_session).events(row.room)
     answer: CallAnswer = CallAnswer.of(
         row,
         len(turns),
@@ -87,6 +89,7 @@ async def _answer(db_session: AsyncSession, row: CallRow) -> CallAnswer:
         trace_id=row.trace_id,
         attributes=row.attributes or {},
         turns=[TurnAnswer.of(number, turn) for number, turn in enumerate(turns, 1)],
+        events=[EventAnswer(at=each.created_at, event=each.event) for each in events],
     )
     return answer
 

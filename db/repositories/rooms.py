@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import CallRow, DeploymentRow
+from db.models import CallRow, DeploymentRow, LiveKitEventRow
 
 _MAX_DEPLOYMENTS = 100
+_MAX_EVENTS = 1000
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,16 @@ class RoomRepository:
             room: CallOfRoom(call_id, agent_id)
             for room, call_id, agent_id in await self._db_session.execute(statement)
         }
+
+    async def events(self, room: str) -> list[LiveKitEventRow]:
+        """What LiveKit said of a room, in the order in which it came, 1000 events at most."""
+        statement = (
+            select(LiveKitEventRow)
+            .where(LiveKitEventRow.room == room)
+            .order_by(LiveKitEventRow.created_at, LiveKitEventRow.id)
+            .limit(_MAX_EVENTS)
+        )
+        return list((await self._db_session.execute(statement)).scalars())
 
     async def placed_with_key(self, api_key: str) -> list[DeploymentRow]:
         """Deployments that run, or ran, with this LiveKit API key, newest first, 100 at most."""

@@ -166,6 +166,20 @@ async def test_other_events_are_only_noted(client: Client) -> None:
     assert (await call_of(client, token["callId"]))["status"] == "waiting"
 
 
+async def test_a_call_has_what_livekit_said_of_its_room(client: Client) -> None:
+    agent = await make_live(client)
+    token, other = await make_call(client, agent), await make_call(client, agent)
+    said = ["room_started", "participant_joined", "track_published", "room_finished"]
+    for event in said:
+        body = webhook(event, token["room"])
+        assert (await client.post(HOOK, content=body, headers=signature(body))).status_code == 200
+    call = await call_of(client, token["callId"])
+    assert [each["event"] for each in call["events"]] == said
+    assert set(call["events"][0]) == {"at", "event"}
+    assert [each["at"] for each in call["events"]] == sorted(each["at"] for each in call["events"])
+    assert (await call_of(client, other["callId"]))["events"] == []
+
+
 async def test_webhooks_of_strangers(client: Client) -> None:
     token = await make_call(client, await make_live(client))
     body = webhook("room_finished", token["room"])
