@@ -192,13 +192,13 @@ const turn = (seq: number, role: Turn['role'], text: string, latencies: Turn['la
 
 export const TURNS: Turn[] = [
   turn(1, 'agent', 'Lindholm and Sons, how can I help?', { ttsNodeTtfb: 0.031 }),
-  turn(2, 'user', 'where is my order', { transcriptionDelay: 0.412, endOfTurnDelay: 0.6 }),
+  turn(2, 'user', 'where is my order', { transcriptionDelay: 0.412, endOfTurnDelay: 1.12 }),
   turn(3, 'agent', 'It ships today and arrives tomorrow.', {
     llmNodeTtft: 0.004,
     ttsNodeTtfb: 0.029,
     e2eLatency: 1.212,
   }),
-  turn(4, 'user', 'talk to a human', { transcriptionDelay: 0.388 }),
+  turn(4, 'user', 'talk to a human', { transcriptionDelay: 0.388, endOfTurnDelay: 1.09 }),
   {
     ...turn(5, 'agent', 'I will get someone for you.', {
       llmNodeTtft: 0.005,
