@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID
 
 from livekit import api
@@ -15,6 +16,14 @@ from db.repositories.agents import AgentRepository
 from db.repositories.rooms import CallOfRoom, RoomRepository
 
 
+class TrackAnswer(Answer):
+    """What somebody publishes; `source` is LiveKit's word for it, such as `microphone`."""
+
+    kind: Literal["audio", "video"]
+    source: str
+    muted: bool
+
+
 class ParticipantAnswer(Answer):
     """Somebody in a room."""
 
@@ -23,7 +32,7 @@ class ParticipantAnswer(Answer):
     kind: str
     state: str
     joined_at: datetime
-    tracks: int
+    tracks: list[TrackAnswer]
 
 
 class RoomAnswer(Answer):
@@ -42,6 +51,9 @@ class RoomsAnswer(Answer):
 
     url: str
     items: list[RoomAnswer]
+
+
+_KINDS: dict[int, Literal["audio", "video"]] = {api.TrackType.AUDIO: "audio", api.TrackType.VIDEO: "video"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class RoomService:
         views = await self.livekit.rooms(credentials)
         async with self.postgres.begin() as db_session:
             calls = await RoomRepository(db_session).calls([view.room.name for view in views])
-        rooms = [_room(view, calls.get(view.room.name)) for view in views]
+        rooms = [room_answer(view, calls.get(view.room.name)) for view in views]
         if agent_id is not None:
             rooms = [room for room in rooms if room.agent_id == agent_id]
         return RoomsAnswer(url=credentials.url, items=rooms)
@@ -80,7 +92,8 @@ class RoomService:
             return (await self.livekit.platform_credentials(db_session)).url
 
 
-def _room(view: RoomView, call: CallOfRoom | None) -> RoomAnswer:
+def room_answer(view: RoomView, call: CallOfRoom | None) -> RoomAnswer:
+    """A room as it goes out, `call` being the call that it is."""
     return RoomAnswer(
         name=view.room.name,
         sid=view.room.sid,
@@ -98,5 +111,11 @@ def _participant(info: api.ParticipantInfo) -> ParticipantAnswer:
         kind=api.ParticipantInfo.Kind.Name(info.kind).lower(),
         state=api.ParticipantInfo.State.Name(info.state).lower(),
         joined_at=datetime.fromtimestamp(info.joined_at, UTC),
-        tracks=len(info.tracks),
+        tracks=[_track(each) for each in info.tracks if each.type in _KINDS],
+    )
+
+
+def _track(info: api.TrackInfo) -> TrackAnswer:
+    return TrackAnswer(
+        kind=_KINDS[info.type], source=api.TrackSource.Name(info.source).lower(), muted=info.muted
     )

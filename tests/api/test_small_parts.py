@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from livekit import api
 
 from api.metrics import loggable
+from api.services.livekit import RoomView
 from api.services.rates import RateLimit
+from api.services.rooms import room_answer
 from api.slugs import check_slug, slug_of, with_suffix
 
 pytestmark = pytest.mark.unit
@@ -58,3 +61,17 @@ def test_login_tokens_never_reach_a_log() -> None:
     assert "secret" not in loggable("/login/a\nsecret")
     assert "\n" not in loggable("/a\nforged line")
     assert loggable("/api/agents") == "/api/agents"
+
+
+def test_rooms_say_what_everybody_publishes() -> None:
+    tracks = [
+        api.TrackInfo(type=api.TrackType.AUDIO, source=api.TrackSource.MICROPHONE, muted=True),
+        api.TrackInfo(type=api.TrackType.VIDEO, source=api.TrackSource.SCREEN_SHARE),
+        api.TrackInfo(type=api.TrackType.DATA),
+    ]
+    view = RoomView(api.Room(name="call-x"), [api.ParticipantInfo(identity="a", tracks=tracks)])
+    (person,) = room_answer(view, None).model_dump(by_alias=True)["participants"]
+    assert person["tracks"] == [
+        {"kind": "audio", "source": "microphone", "muted": True},
+        {"kind": "video", "source": "screen_share", "muted": False},
+    ]

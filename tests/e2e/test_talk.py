@@ -79,7 +79,7 @@ async def test_a_caller_can_show_the_camera(platform: Platform) -> None:
         async def caller() -> Json | None:
             rooms = (await platform.call("GET", f"/api/livekit/rooms?agent={agent['slug']}"))["items"]
             people = [person for room in rooms for person in room["participants"]]
-            return next((p for p in people if p["name"] == "Console" and p["tracks"] == 2), None)
+            return next((p for p in people if p["name"] == "Console" and len(p["tracks"]) == 2), None)
 
         person = await eventually(caller, "the caller with microphone and camera")
         assert {track.source for track in await _tracks(platform.stack, person["identity"])} == {
