@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from dataclasses import dataclass
 from uuid import UUID
 
 import aiohttp
+from sqlalchemy.exc import IntegrityError
 from temporalio import activity
 
 from activities.errors import told_to_temporal
@@ -17,7 +19,7 @@ from common.errors import InvalidInput
 from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
 from common.settings import Settings
-from db.credentials import resolve_livekit
+from db.credentials import LangFuseCredentials, resolve_langfuse, resolve_livekit
 from db.engine import Database
 from db.repositories.agents import AgentRepository
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition
@@ -25,10 +27,14 @@ from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
 from workflows.types import RecordInput, ValidateInput, ValidateResult
 
+logger = logging.getLogger(__name__)
 
-def fingerprint(credentials: LiveKitCredentials) -> str:
-    """A digest of one server and key, safe to keep in a workflow's history."""
-    parts = (credentials.url, credentials.api_key, credentials.api_secret)
+
+def fingerprint(livekit: LiveKitCredentials, langfuse: LangFuseCredentials | None) -> str:
+    """A digest of the servers and keys that a replica was started with, safe to keep in a history."""
+    parts = [livekit.url, livekit.api_key, livekit.api_secret]
+    if langfuse:
+        parts += [langfuse.host, langfuse.public_key, langfuse.secret_key]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -53,11 +59,12 @@ class ControlActivities:
             if errors:
                 raise InvalidInput("The config can't run.", errors)
             credentials = resolve_livekit(stored, settings, self.settings)
+            langfuse = resolve_langfuse(settings, self.settings)
             await check_livekit(credentials, self.http)
             async with self.database.begin() as db_session:
                 placements = PlacementRepository(db_session, self.database.box)
                 await placements.place(UUID(request.deployment_id), credentials)
-        return ValidateResult(credentials.url, fingerprint(credentials))
+        return ValidateResult(credentials.url, fingerprint(credentials, langfuse))
 
     @activity.defn
     async def record_transitions(self, request: RecordInput) -> None:
@@ -82,7 +89,11 @@ class ControlActivities:
             deployment_id=UUID(agent.deployment_id),
             last_error=agent.last_error,
         )
-        async with self.database.begin() as db_session:
-            deployments = DeploymentRepository(db_session)
-            await deployments.record(UUID(request.deployment_id), new)
-            await deployments.show_agent(UUID(request.agent_id), view)
+        with told_to_temporal():
+            try:
+                async with self.database.begin() as db_session:
+                    deployments = DeploymentRepository(db_session)
+                    await deployments.record(UUID(request.deployment_id), new)
+                    await deployments.show_agent(UUID(request.agent_id), view)
+            except IntegrityError:
+                logger.info("deployment %s was deleted: nothing to record", request.deployment_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import ApplicationError
 
 from common.errors import BionicError, InvalidInput
@@ -21,6 +22,8 @@ def told_to_temporal() -> Iterator[None]:
     """Raise a `BionicError` of the block as an `ApplicationError` that is retried only if it may help."""
     try:
         yield
+    except (SQLAlchemyError, OSError) as error:
+        raise ApplicationError("Postgres does not answer.", type=type(error).__name__) from None
     except BionicError as error:
         raise ApplicationError(
             _message(error), type=type(error).__name__, non_retryable=not error.retryable

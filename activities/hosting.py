@@ -62,8 +62,7 @@ class HostActivities:
         tenant = self.tenants.get(request.replica_id)
         if tenant is None or tenant.attempt != request.attempt:
             return False
-        if not tenant.leave.done():
-            tenant.leave.set_result(request.drain_seconds)
+        tenant.agent.leave(request.drain_seconds)
         return True
 
     async def prepare(self, replica: ReplicaInput) -> tuple[CallJob, LiveKitCredentials]:
@@ -91,14 +90,12 @@ class HostActivities:
 
         async def _see_off() -> None:
             await asyncio.sleep(notice)
-            await agent.drain(seconds)
-            await agent.close()
+            await agent.leave(seconds)
 
         task = asyncio.create_task(_see_off(), name="see off an agent")
         self.leaving.add(task)
         task.add_done_callback(self.leaving.discard)
 
-    async def close(self, seconds: float) -> None:
-        """Wait up to `seconds` for agents that are being seen off."""
-        if self.leaving:
-            await asyncio.wait(self.leaving, timeout=seconds)
+    async def close(self) -> None:
+        """Wait for the agents that are being seen off; each has its own time limit."""
+        await asyncio.gather(*self.leaving, return_exceptions=True)

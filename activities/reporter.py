@@ -42,6 +42,16 @@ class Reporter:
         self._told: ReplicaReport | None = None
         self._written: ReplicaReport | None = None
 
+    @property
+    def reason(self) -> str | None:
+        """Why the replica is not running, as it was reported last."""
+        return self._report.reason if self._report else None
+
+    def known(self, status: Status, reason: str) -> None:
+        """An earlier attempt reported this; the same again is no news."""
+        self._report = ReplicaReport(status, self.attempt, self.host, None, reason)
+        self._told = self._written = self._report
+
     async def tell(self, status: Status, worker_id: str | None = None, reason: str | None = None) -> None:
         """Report a new state; nothing happens when it is the one reported last."""
         report = ReplicaReport(status, self.attempt, self.host, worker_id, reason)

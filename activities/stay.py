@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temporalio import activity
 
 from activities.reporter import Reporter
-from agents.call import CallJob
 from agents.hosting import HostedAgent
-from common.errors import LiveKitError, LiveKitUnreachable, Unavailable
+from common.errors import BionicError, LiveKitUnreachable, Unavailable
 from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
 from common.status import Status
@@ -37,8 +37,6 @@ class Tenant:
 
     agent: HostedAgent
     attempt: int
-    leave: asyncio.Future[float]
-    """Set to the seconds that running calls may take, once the agent shall go."""
 
 
 class Stay:
@@ -48,96 +46,107 @@ class Stay:
         self._host = host
         self._replica = replica
         self._reporter = reporter
+        self._tenant: Tenant | None = None
+        self._drain_seconds = host.settings.bionic_drain_seconds
 
     async def run(self) -> None:
         """Return when the agent was told to leave and its calls are over.
 
         Raises:
-            LiveKitUnreachable, LiveKitRefused: the registration failed or was lost for good.
+            BionicError: the registration failed or was lost for good.
             HostGoing: this host is shutting down.
         """
+        beating = asyncio.create_task(self._beat())
+        try:
+            await self._serve()
+        except BionicError as error:
+            await self._reporter.tell(Status.DEGRADED, reason=error.message)
+            activity.heartbeat(self._details())
+            raise
+        finally:
+            beating.cancel()
+            self._move_out()
+
+    def _move_out(self) -> None:
+        """The activity ends; calls that go on need not: from here the host itself looks after them."""
+        tenant, tenants = self._tenant, self._host.tenants
+        if tenant is None:
+            return
+        if tenants.get(self._reporter.replica_id) is tenant:
+            del tenants[self._reporter.replica_id]
+        if not tenant.agent.departed:
+            notice = HANDOVER_SECONDS if activity.is_worker_shutdown() else 0.0
+            self._host.see_off(tenant.agent, self._drain_seconds, notice=notice)
+
+    async def _serve(self) -> None:
+        await self._tell_of_a_takeover()
         job, credentials = await self._host.prepare(self._replica)
+        self._drain_seconds = float(job.config.get("drainSeconds") or self._drain_seconds)
+        if self._reporter.attempt > 1:
+            # The first attempt comes straight from validation; a later one wants to know why.
+            await check_livekit(credentials, self._host.http)
         names = [f"{self._replica.slug}@v{self._replica.version}", self._replica.slug]
         agent = HostedAgent(job, credentials, names, self._host.load)
-        leave: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        tenant = Tenant(agent, self._reporter.attempt, leave)
-        self._host.tenants[self._reporter.replica_id] = tenant
-        try:
-            await self._serve(tenant, credentials)
-        except (HostGoing, asyncio.CancelledError) as error:
-            # The activity ends now, the calls need not: the host itself looks after them from here.
-            notice = HANDOVER_SECONDS if isinstance(error, HostGoing) else 0.0
-            self._host.see_off(agent, self._drain_seconds(job), notice=notice)
-            raise
-        except BaseException:
-            await agent.close()
-            raise
-        finally:
-            if self._host.tenants.get(self._reporter.replica_id) is tenant:
-                del self._host.tenants[self._reporter.replica_id]
-
-    def _drain_seconds(self, job: CallJob) -> float:
-        return float(job.config.get("drainSeconds") or self._host.settings.bionic_drain_seconds)
-
-    async def _serve(self, tenant: Tenant, credentials: LiveKitCredentials) -> None:
-        try:
-            if self._reporter.attempt > 1:
-                # The first attempt comes straight from validation; a later one wants to know why.
-                await check_livekit(credentials, self._host.http)
-            await tenant.agent.register()
-            await self._reporter.tell(Status.RUNNING, tenant.agent.worker_id)
-            seconds = await self._stay(tenant, credentials)
-        except LiveKitError as error:
-            await self._reporter.tell(Status.DEGRADED, reason=error.message)
-            raise
-        await self._reporter.tell(Status.DRAINING, tenant.agent.worker_id)
-        draining = asyncio.create_task(tenant.agent.drain(seconds))
-        try:
-            await self._beat_until(tenant, draining)
-        finally:
-            draining.cancel()
-        await tenant.agent.close()
+        self._tenant = Tenant(agent, self._reporter.attempt)
+        self._host.tenants[self._reporter.replica_id] = self._tenant
+        await agent.register()
+        await self._reporter.tell(Status.RUNNING, agent.worker_id)
+        await self._stay(agent, credentials)
+        await self._reporter.tell(Status.DRAINING, agent.worker_id)
+        await self._until(agent.leave(math.inf))
         await self._reporter.tell(Status.STOPPED)
 
-    async def _stay(self, tenant: Tenant, credentials: LiveKitCredentials) -> float:
-        """Wait for the order to leave; returns the seconds that it grants."""
-        lost = asyncio.create_task(tenant.agent.lost())
+    async def _tell_of_a_takeover(self) -> None:
+        """A later attempt says so once: days without LiveKit must not fill the workflow's history."""
+        before = activity.info().heartbeat_details
+        told = before[0].get("reason") if before and isinstance(before[0], dict) else None
+        if told:
+            self._reporter.known(Status.DEGRADED, told)
+        elif self._reporter.attempt > 1:
+            reason = f"Its host was lost or gave it up; host {self._host.host} takes over."
+            await self._reporter.tell(Status.STARTING, reason=reason)
+
+    async def _stay(self, agent: HostedAgent, credentials: LiveKitCredentials) -> None:
+        """Wait for the order to leave, and report the connection meanwhile."""
+        leave = asyncio.create_task(agent.told_to_leave())
+        lost = asyncio.create_task(agent.lost())
         try:
-            await self._beat_until(tenant, tenant.leave, lost, credentials=credentials)
-            if tenant.leave.done():
-                return tenant.leave.result()
+            while not leave.done() and not lost.done():
+                await self._until(leave, lost, seconds=WATCH_SECONDS)
+                await self._report_connection(agent, credentials)
+                await self._reporter.deliver()
+        finally:
+            leave.cancel()
+            lost.cancel()
+        if not leave.done():
             await check_livekit(credentials, self._host.http)
             raise LiveKitUnreachable(f"LiveKit at {credentials.url} closed the registration.")
-        finally:
-            lost.cancel()
 
-    async def _beat_until(
-        self,
-        tenant: Tenant,
-        *ends: asyncio.Future[float] | asyncio.Task[None],
-        credentials: LiveKitCredentials | None = None,
-    ) -> None:
-        """Wait for one of `ends`; beat the heart and, given `credentials`, report the connection."""
+    async def _until(self, *ends: asyncio.Task[None], seconds: float | None = None) -> None:
+        """Wait for one of `ends`, at most `seconds`; the end of this host comes between."""
         going = asyncio.create_task(activity.wait_for_worker_shutdown())
         try:
-            while True:
-                await asyncio.wait([*ends, going], timeout=WATCH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                if any(end.done() for end in ends):
-                    return
-                if going.done():
-                    raise HostGoing(f"Host {self._host.host} is shutting down.")
-                self._beat(tenant.agent)
-                if credentials:
-                    await self._report_connection(tenant.agent, credentials)
-                await self._reporter.deliver()
+            await asyncio.wait([*ends, going], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if going.done() and not any(end.done() for end in ends):
+                raise HostGoing(f"Host {self._host.host} is shutting down; another one takes over.")
         finally:
             going.cancel()
 
-    def _beat(self, agent: HostedAgent) -> None:
-        activity.heartbeat(
-            HostDetails(
-                self._host.host, agent.worker_id, agent.connected, agent.active_calls, agent.calls_taken
-            )
+    async def _beat(self) -> None:
+        """Heartbeats for the whole stay, whatever it waits for."""
+        while True:
+            activity.heartbeat(self._details())
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _details(self) -> HostDetails:
+        agent = self._tenant.agent if self._tenant else None
+        return HostDetails(
+            self._host.host,
+            agent.worker_id if agent else "",
+            connected=agent.connected if agent else False,
+            active_calls=agent.active_calls if agent else 0,
+            calls_taken=agent.calls_taken if agent else 0,
+            reason=self._reporter.reason,
         )
 
     async def _report_connection(self, agent: HostedAgent, credentials: LiveKitCredentials) -> None:

@@ -17,8 +17,10 @@ from common.livekit import LiveKitCredentials
 logger = logging.getLogger(__name__)
 
 REGISTER_SECONDS = 10.0
-CONNECT_RETRIES = 2
-"""Tries of livekit-agents itself, about six seconds in all; after that Temporal's retry policy decides."""
+CONNECT_RETRIES = 4
+"""Tries of livekit-agents itself, after 0, 2, 4 and 6 seconds; after that Temporal's retry policy decides."""
+
+DEADLINE_LOOK_SECONDS = 0.5
 
 CLOSE_SECONDS = 30.0
 PRELOAD = ["agents.preload"]
@@ -44,6 +46,9 @@ class HostedAgent:
         self._worker_ids: dict[str, str] = {}
         self._servers = {name: self._server(name, load) for name in names}
         self._running: list[asyncio.Task[None]] = []
+        self._told = asyncio.Event()
+        self._deadline = math.inf
+        self._departure: asyncio.Task[None] | None = None
 
     def _server(self, name: str, load: Callable[[], float]) -> AgentServer:
         server = AgentServer(
@@ -128,19 +133,48 @@ class HostedAgent:
         """Return once a registration is gone for good: livekit-agents gave up connecting again."""
         await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
-    async def drain(self, seconds: float) -> None:
-        """Take no new calls, and wait up to `seconds` for the running ones."""
-        if seconds > 0:
-            await asyncio.gather(*(self._drain(server, seconds) for server in self._servers.values()))
+    @property
+    def departed(self) -> bool:
+        """True when nothing of the agent is left here."""
+        return self._departure is not None and self._departure.done()
 
-    async def _drain(self, server: AgentServer, seconds: float) -> None:
+    async def told_to_leave(self) -> None:
+        """Return once `leave` was called."""
+        await self._told.wait()
+
+    def leave(self, seconds: float) -> asyncio.Task[None]:
+        """Take no new calls; end with the running ones, or after `seconds`. Said again, the earlier counts.
+
+        The task it gives is done when nothing of the agent is left here.
+        """
+        self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
+        self._told.set()
+        if self._departure is None:
+            self._departure = asyncio.create_task(self._depart(), name=f"departure of {self._job.slug}")
+        return self._departure
+
+    async def _depart(self) -> None:
+        # `drain` waits for the calls, and holds a lock that `aclose` needs: it must be over before that.
+        draining = [asyncio.create_task(server.drain(timeout=None)) for server in self._servers.values()]
         try:
-            await server.drain(timeout=math.ceil(seconds))
-        except TimeoutError:
+            await self._until_deadline(draining)
+        finally:
+            for task in draining:
+                task.cancel()
+            await asyncio.gather(*draining, return_exceptions=True)
+            await self._close()
+
+    async def _until_deadline(self, draining: list[asyncio.Task[None]]) -> None:
+        """Wait for `draining`, looking up in between: the deadline may have come nearer."""
+        loop = asyncio.get_running_loop()
+        pending: set[asyncio.Task[None]] = set(draining)
+        while pending and loop.time() < self._deadline:
+            patience = min(DEADLINE_LOOK_SECONDS, self._deadline - loop.time())
+            _, pending = await asyncio.wait(pending, timeout=patience)
+        if pending and self.active_calls:
             logger.warning("calls are cut: the time to drain is over", extra={"agent": self._job.slug})
 
-    async def close(self) -> None:
-        """Leave LiveKit and end what calls there still are. Safe to repeat."""
+    async def _close(self) -> None:
         closing = asyncio.gather(
             *(server.aclose() for server in self._servers.values()), return_exceptions=True
         )

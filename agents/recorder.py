@@ -11,7 +11,7 @@ from itertools import chain, repeat
 from uuid import UUID
 
 from livekit.agents.llm import ChatMessage
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from db.engine import async_url
@@ -26,15 +26,16 @@ CLOSE_SECONDS = 8.0
 """How long a job process waits at its end for the last turns to be written."""
 
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
-_REFUSED = (IntegrityError, DataError, ProgrammingError)
-"""Postgres is there and will never take this: the agent was deleted during the call, say."""
+_REFUSED = ("22", "23", "42")
+"""Classes of SQLSTATE with which Postgres says that it will never take this: the agent was deleted, say."""
 
 
 def turn_of(item: object) -> Turn | None:
     """The turn in a chat item, or None for what is no utterance (hand-offs, instructions, tool calls)."""
     if not isinstance(item, ChatMessage) or item.role not in {"user", "assistant"}:
         return None
-    text = item.text_content
+    # Postgres takes neither NUL nor half a surrogate pair, and a caller can type both.
+    text = (item.text_content or "").replace("\0", "").encode("utf-8", "replace").decode()
     if not text:
         return None
     metrics = item.metrics
@@ -70,6 +71,7 @@ class CallRecorder:
             pool_size=1,
             max_overflow=0,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": 10},
         )
         self._sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(self._engine)
@@ -149,10 +151,10 @@ class CallRecorder:
             try:
                 async with self._sessions.begin() as db_session:
                     await write(CallRepository(db_session))
-            except _REFUSED:
-                logger.exception("Postgres refused a part of the record", extra={"room": self._room})
-                return
             except (OSError, TimeoutError, DBAPIError) as error:
+                if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith(_REFUSED):
+                    logger.exception("Postgres refused a part of the record", extra={"room": self._room})
+                    return
                 logger.warning("Postgres is away: %s", type(error).__name__, extra={"room": self._room})
                 await asyncio.sleep(delay)
             else:

@@ -35,6 +35,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": 30},
         )
         return cls(engine, SecretBox(master_key), async_sessionmaker(engine, expire_on_commit=False))

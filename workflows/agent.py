@@ -60,7 +60,7 @@ class AgentWorkflow:
                 await self._roll_out(wish.actor)
             elif self._long:
                 await self._settle()
-                if not self._wish:
+                if not (self._wish or self._retired):
                     workflow.continue_as_new(AgentInput(agent.agent_id, agent.slug, self._state))
         await self._settle()
         writer.cancel()
@@ -78,8 +78,11 @@ class AgentWorkflow:
         """Bring `next` up beside what is live, and let the old one go only then. A new wish ends it."""
         deployment = self._state.next
         assert deployment is not None
-        checked = await self._validate(deployment, actor)
-        if checked is None or self._wish:
+        checked = await self._validate(deployment)
+        if self._wish:
+            return
+        if isinstance(checked, str):
+            await self._give_up(deployment, actor, checked)
             return
         self._chronicle.tell(deployment, Status.STARTING, actor)
         replicas = await self._fleet.staff(deployment, checked)
@@ -87,12 +90,17 @@ class AgentWorkflow:
         if self._wish:
             return
         if failure:
-            await self._fleet.drain([r for r in replicas if r in self._fleet.of(deployment)], 0)
-            self._chronicle.tell(deployment, Status.FAILED, actor, failure)
-            return
-        await self._take_over(deployment, replicas, actor)
+            await self._give_up(deployment, actor, failure)
+        else:
+            await self._take_over(deployment, replicas, actor)
 
-    async def _validate(self, deployment: Deployment, actor: str) -> ValidateResult | None:
+    async def _give_up(self, deployment: Deployment, actor: str, reason: str) -> None:
+        """The rollout failed. What serves goes on; what this or a superseded rollout began ends."""
+        self._chronicle.tell(deployment, Status.FAILED, actor, reason)
+        await self._fleet.drain(self._fleet.strays(self._state.live), deployment.request.drain_seconds)
+
+    async def _validate(self, deployment: Deployment) -> ValidateResult | str:
+        """What validation found, or why the version can't run."""
         try:
             return await workflow.execute_activity(
                 signatures.validate_config,
@@ -104,9 +112,7 @@ class AgentWorkflow:
                 summary=f"version {deployment.request.version}: config, providers, LiveKit",
             )
         except ActivityError as error:
-            if not self._wish:
-                self._chronicle.tell(deployment, Status.FAILED, actor, reason_of(error))
-            return None
+            return reason_of(error)
 
     async def _registered(self, replicas: list[Replica]) -> str | None:
         """Wait until every replica is registered; returns why that can't be. A new wish ends the wait."""
@@ -164,12 +170,14 @@ class AgentWorkflow:
         """Tell when the live deployment is no longer, or again, as it should be."""
         live.attempt += tries
         replicas = self._fleet.of(live)
+        missing = live.request.replicas - len(replicas)
         ailing = [replica for replica in replicas if replica.status is not Status.RUNNING]
-        reason = next((replica.reason for replica in ailing if replica.reason), None)
+        lost = "A replica ended without being told to. Deploy again to replace it." if missing > 0 else None
+        reason = next((replica.reason for replica in ailing if replica.reason), lost)
         if replicas and all(replica.status is Status.FAILED for replica in replicas):
             status = Status.FAILED
         else:
-            status = Status.DEGRADED if ailing else Status.RUNNING
+            status = Status.DEGRADED if ailing or missing > 0 else Status.RUNNING
         if (status, reason) == (live.status, live.reason):
             return
         if status is Status.FAILED:

@@ -44,12 +44,17 @@ class Fleet:
         if replica is None:
             return 0
         report = change.report
-        if report.status is Status.STOPPED:
+        if report.status is Status.STOPPED or (report.status is Status.FAILED and replica.draining):
             del self._state.replicas[replica.id]
             return 0
         tries = max(0, report.attempt - replica.attempt)
         replica.status, replica.reason, replica.attempt = report.status, report.reason, report.attempt
         return tries
+
+    def strays(self, live: Deployment | None) -> list[Replica]:
+        """Replicas of rollouts that came to nothing: neither draining nor serving `live`."""
+        serving = live.request.deployment_id if live else None
+        return [r for r in self._state.replicas.values() if r.deployment_id != serving and not r.draining]
 
     def of(self, deployment: Deployment) -> list[Replica]:
         """The replicas that serve `deployment`."""

@@ -72,18 +72,20 @@ class ReplicaWorkflow:
         try:
             await host
         except ActivityError as error:
-            if not isinstance(error.cause, CancelledError):
+            # Told to stop, it is stopped, even when its host died over it.
+            if not isinstance(error.cause, CancelledError) and self._stopping is None:
                 return ReplicaReport(Status.FAILED, attempt, reason=reason_of(error))
         return ReplicaReport(Status.STOPPED, attempt)
 
     @workflow.signal
     async def report(self, report: ReplicaReport) -> None:
         """An attempt tells how it is."""
-        if report.attempt >= self._report.attempt:
-            await self._tell(report)
-            if report.status is Status.RUNNING:
-                # The host that was draining is gone, and another one has begun anew.
-                self._stop = self._stopping
+        if report.attempt < self._report.attempt:
+            return
+        if self._stopping and report.attempt > self._report.attempt:
+            # The host that was draining is gone, and another one has begun anew.
+            self._stop = self._stopping
+        await self._tell(report)
 
     @workflow.signal
     def stop(self, request: StopReplica) -> None:

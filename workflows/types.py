@@ -78,7 +78,7 @@ class Replica:
     version: int
     number: int
     fingerprint: str
-    """Which LiveKit it registers with: a replica of the same version but another server is no substitute."""
+    """With which servers it works: a replica of the same version but another server is no substitute."""
     status: Status = Status.STARTING
     reason: str | None = None
     attempt: int = 1
@@ -125,7 +125,7 @@ class ValidateResult:
 
     livekit_url: str
     fingerprint: str
-    """A digest of the LiveKit server and key that it will register with."""
+    """A digest of the LiveKit and LangFuse servers and keys that its replicas will use."""
 
 
 @dataclass(frozen=True)
@@ -217,3 +217,5 @@ class HostDetails:
     connected: bool
     active_calls: int
     calls_taken: int
+    reason: str | None = None
+    """Why it is not running, if so: the next attempt need not tell it again."""

@@ -93,7 +93,7 @@ async def run(settings: Settings) -> None:
                 logger.info("runtime host ready", extra=extra)
                 await run_until_stopped(stop, ended)
                 logger.info("going: handing over", extra={"agents": len(activities.tenants)})
-            await activities.close(settings.bionic_drain_seconds)
+            await activities.close()
     finally:
         await database.close()
 
