@@ -146,6 +146,7 @@ const reception = EXAMPLES[0]?.id ?? ''
 const call = (id: string, change: Partial<CallSummary>): CallSummary => ({
   id,
   agentId: reception,
+  version: 7,
   status: 'ended',
   createdAt: ago(400),
   startedAt: ago(400),
@@ -211,5 +212,9 @@ export const TURNS: Turn[] = [
 
 export function callOf(id: string): Call {
   const found = CALLS.find((summary) => summary.id === id) ?? call(id, {})
-  return { ...found, turns: found.turnCount === 0 ? [] : TURNS.slice(0, found.turnCount) }
+  return {
+    ...found,
+    room: `agent-reception-${id}`,
+    turns: found.turnCount === 0 ? [] : TURNS.slice(0, found.turnCount),
+  }
 }

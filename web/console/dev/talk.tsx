@@ -8,7 +8,7 @@ import { applySegment, type Transcript } from '../src/lib/transcript'
 import { matchLatencies } from '../src/lib/latencies'
 import { BEFORE_CALL, type CallSnapshot } from '../src/talk/call-session'
 import { TalkView } from '../src/talk/talk-view'
-import { EXAMPLES, TURNS } from './examples'
+import { callOf, EXAMPLES, TURNS } from './examples'
 
 const now = Date.now()
 const transcript = TURNS.reduce<Transcript>(
@@ -29,7 +29,8 @@ const live: CallSnapshot = {
   agentHere: true,
   agentWasHere: true,
   agentState: 'speaking',
-  callId: 'fixture',
+  callId: '0197c1aa-0001-7c11-9e2f-5a1b2c3d4e5f',
+  room: 'agent-reception-0197c1aa-0001',
   startedAt: now - 62_000,
   microphone: 'on',
   transcript,
@@ -40,6 +41,7 @@ const STATES: Record<string, CallSnapshot> = {
   alone: { ...live, agentHere: false, agentWasHere: false, aloneSince: now - 11_000, transcript: [] },
   denied: { ...live, agentState: 'listening', microphone: 'denied', audioBlocked: true },
   recovering: { ...live, agentHere: false, aloneSince: now - 1000 },
+  greeted: { ...live, agentState: 'listening', transcript: transcript.slice(0, 1) },
   ended: { ...live, phase: 'ended', endedAt: now },
 }
 const call = STATES[new URLSearchParams(location.search).get('state') ?? 'speaking'] ?? live
@@ -62,6 +64,7 @@ if (root) {
         }}
         onStart={() => undefined}
         now={now}
+        record={call.callId === null ? null : { ...callOf(call.callId), turns: TURNS }}
         latencies={matchLatencies(transcript, TURNS)}
       />
     </main>,

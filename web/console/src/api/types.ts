@@ -69,6 +69,7 @@ export interface Page<T> {
 export interface CallSummary {
   id: string
   agentId: string
+  version: number | null
   status: string
   createdAt: string
   startedAt: string | null
@@ -96,6 +97,7 @@ export interface Turn {
 }
 
 export interface Call extends CallSummary {
+  room: string
   turns: Turn[]
 }
 

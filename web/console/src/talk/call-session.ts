@@ -21,6 +21,7 @@ import { readTranscription } from './transcription'
 
 export interface CallSnapshot extends Omit<CallFacts, 'aloneFor'> {
   callId: string | null
+  room: string | null
   startedAt: number | null
   endedAt: number | null
   /** Since when the room has been without an agent. */
@@ -42,6 +43,7 @@ export const BEFORE_CALL: CallSnapshot = {
   agentState: null,
   reason: null,
   callId: null,
+  room: null,
   startedAt: null,
   endedAt: null,
   aloneSince: null,
@@ -105,7 +107,7 @@ export class CallSession {
     try {
       const token = await getToken(agentId, participantName)
       if (this.closed) return
-      this.set({ callId: token.callId })
+      this.set({ callId: token.callId, room: token.room })
       await room.connect(token.url, token.token)
     } catch (error) {
       if (!this.closed) this.set({ phase: 'refused', reason: messageOf(error) })

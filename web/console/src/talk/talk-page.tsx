@@ -49,6 +49,7 @@ export function TalkPage({ agentRef }: { agentRef: string }) {
         session={session}
         onStart={start}
         now={now}
+        record={record.data ?? null}
         latencies={matchLatencies(call.transcript, record.data?.turns ?? [])}
       />
     </main>

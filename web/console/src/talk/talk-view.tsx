@@ -1,11 +1,13 @@
-import type { Agent } from '../api/types'
+import type { Agent, Call } from '../api/types'
 import type { TurnLatencies } from '../lib/latencies'
+import { phrasesOf } from '../lib/phrases'
 import { callClock } from '../lib/time'
 import { Link } from '../router'
 import { IconSound } from '../ui/icons'
 import { Notice } from '../ui/notice'
 import { ToneDot } from '../ui/status'
 import { AgentAudio, Video } from './av'
+import { CallFactsList } from './call-facts'
 import type { CallSession, CallSnapshot } from './call-session'
 import { microphoneHelp, stateLine } from './call-state'
 import { Controls } from './controls'
@@ -18,10 +20,13 @@ interface TalkViewProps {
   session: Pick<CallSession, 'toggleMute' | 'toggleCamera' | 'startAudio' | 'openMicrophone' | 'end'>
   onStart: () => void
   now: number
+  /** The call as the platform recorded it. */
+  record: Call | null
   latencies: ReadonlyMap<string, TurnLatencies>
 }
 
-export function TalkView({ agent, agentRef, call, session, onStart, now, latencies }: TalkViewProps) {
+export function TalkView(props: TalkViewProps) {
+  const { agent, agentRef, call, session, onStart, now, record, latencies } = props
   const aloneFor = call.aloneSince === null ? 0 : now - call.aloneSince
   const line = stateLine({ ...call, aloneFor })
   const elapsed = call.startedAt === null ? null : Math.max(0, (call.endedAt ?? now) - call.startedAt)
@@ -49,6 +54,7 @@ export function TalkView({ agent, agentRef, call, session, onStart, now, latenci
           </p>
         </div>
         <Controls call={call} session={session} onStart={onStart} agent={agent} />
+        <CallFactsList call={call} record={record} />
         {call.audioBlocked ? (
           <Notice
             tone="amber"
@@ -90,7 +96,7 @@ export function TalkView({ agent, agentRef, call, session, onStart, now, latenci
         ) : null}
         <AgentAudio track={call.agentAudio} blocked={call.audioBlocked} />
       </section>
-      <TranscriptView call={call} latencies={latencies} />
+      <TranscriptView call={call} latencies={latencies} phrases={phrasesOf(agent?.config)} />
     </div>
   )
 }

@@ -5,14 +5,19 @@ import { clock } from '../lib/time'
 import type { Segment } from '../lib/transcript'
 import type { CallSnapshot } from './call-session'
 import { Latency } from './latency'
+import { SayHint } from './say-hint'
 
 interface TranscriptViewProps {
   call: CallSnapshot
   latencies: ReadonlyMap<string, TurnLatencies>
+  /** What the agent understands, when that is limited. */
+  phrases: readonly string[]
 }
 
 /** What both sides say, as they say it. Follows the newest words unless the reader scrolled back. */
-export function TranscriptView({ call, latencies }: TranscriptViewProps) {
+export function TranscriptView({ call, latencies, phrases }: TranscriptViewProps) {
+  const open = call.phase === 'idle' || call.phase === 'dialing' || call.phase === 'connected'
+  const unsaid = open && call.transcript.every(({ role }) => role === 'agent')
   const box = useRef<HTMLDivElement>(null)
   const follow = useRef(true)
   useEffect(() => {
@@ -49,6 +54,7 @@ export function TranscriptView({ call, latencies }: TranscriptViewProps) {
             latencies={latencies.get(segment.id)}
           />
         ))}
+        {unsaid ? <SayHint phrases={phrases} /> : null}
       </div>
     </section>
   )
