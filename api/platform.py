@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
@@ -22,6 +22,7 @@ from api.services.registration import RegistrationService
 from api.services.rooms import RoomService
 from api.services.settings import SettingService
 from api.services.stats import StatsService
+from api.services.sweeps import NoShows, keep_sweeping
 from api.services.tokens import TokenService
 from api.services.webhooks import WebhookService
 from api.services.workflows import Workflows
@@ -62,13 +63,16 @@ async def open_platform(
     )
     async with aiohttp.ClientSession(timeout=_LIVEKIT_TIMEOUT) as http:
         platform = _build(settings, Postgres(database), temporal, http, rate_limit, trusted_proxies)
-        sweep = asyncio.create_task(Leftovers(platform.deployments).run())
+        sweeps = [
+            asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
+            asyncio.create_task(keep_sweeping("abandoned calls", NoShows(platform.calls.postgres).sweep)),
+        ]
         try:
             yield platform
         finally:
-            sweep.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweep
+            for sweep in sweeps:
+                sweep.cancel()
+            await asyncio.gather(*sweeps, return_exceptions=True)
             await database.close()
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
 from api.services.deployments import DeploymentService
-from common.errors import BionicError, Conflict
+from common.errors import Conflict
 from db.repositories.unstarted import UnstartedRepository
 from workflows.types import DeployRequest
 
-_EVERY_SECONDS = 10.0
 _AGE = timedelta(seconds=20)
 """Longer than a request may take, so that nobody else is about to start the same deployment."""
 
@@ -24,17 +22,6 @@ class Leftovers:
     """Looks for deployments that no workflow has heard of. One that is handed over twice stays one."""
 
     deployments: DeploymentService
-
-    async def run(self) -> None:
-        """Look again and again until cancelled."""
-        while True:
-            try:
-                await self.sweep()
-            except BionicError as error:
-                _log.info("leftover deployments wait: %s", error.message)
-            except Exception:  # noqa: BLE001 - whatever it is, the next round may go well
-                _log.exception("leftover deployments could not be started")
-            await asyncio.sleep(_EVERY_SECONDS)
 
     async def sweep(self) -> int:
         """Hand over what was left behind; how many there were."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import Select, func, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,6 +17,7 @@ from db.models import CallRow, LiveKitEventRow, TurnRow
 from db.repositories.pages import Cursor, Page
 
 OPEN = (CallStatus.WAITING, CallStatus.ACTIVE, CallStatus.RECOVERING)
+_MAX_ABANDONED = 500
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class CallRepository:
     ) -> UUID:
         """An agent is in the room: the call is active. Makes the call where no token of ours led to it.
 
-        Returns the call's id, which is another than `call_id` when the room was known.
+        A call that is over stays over. Returns the call's id, which is another than `call_id` when the room
+        was known.
         """
         statement = insert(CallRow).values(
             id=call_id,
@@ -99,8 +101,12 @@ class CallRepository:
                 "started_at": func.coalesce(CallRow.started_at, func.now()),
                 "trace_id": func.coalesce(CallRow.trace_id, trace_id),
             },
-        )
-        return (await self._db_session.execute(statement.returning(CallRow.id))).scalar_one()
+            where=CallRow.status.in_(OPEN),
+        ).returning(CallRow.id)
+        started = (await self._db_session.execute(statement)).scalar_one_or_none()
+        if started is not None:
+            return started
+        return (await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))).scalar_one()
 
     async def end(self, room: str, reason: str, status: CallStatus = CallStatus.ENDED) -> bool:
         """Close the call of `room` unless it is closed already; tells whether it was open."""
@@ -111,6 +117,25 @@ class CallRepository:
             .returning(CallRow.id)
         )
         return (await self._db_session.execute(statement)).scalar_one_or_none() is not None
+
+    async def abandon(self, age: timedelta) -> int:
+        """Close calls that nobody came to within `age` of their token, 500 at most; tells how many."""
+        # Said outright and not as a parameter, so that the index on open calls is used.
+        waiting = CallRow.status == literal_column(f"'{CallStatus.WAITING}'")
+        stale = (
+            select(CallRow.id)
+            .where(waiting, CallRow.created_at < func.now() - age)
+            .limit(_MAX_ABANDONED)
+            .with_for_update(skip_locked=True)
+        )
+        statement = (
+            update(CallRow)
+            .where(CallRow.id.in_(stale))
+            .values(status=CallStatus.ABANDONED, ended_at=func.now(), end_reason="nobody came")
+            .returning(CallRow.id)
+            .execution_options(synchronize_session=False)
+        )
+        return len((await self._db_session.execute(statement)).all())
 
     async def add_turns(self, call_id: UUID, turns: list[Turn]) -> None:
         """Append turns, in order; one that is written already stays as it is."""

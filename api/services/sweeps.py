@@ -1,0 +1,47 @@
+"""What the API puts right by itself, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from api.postgres import Postgres
+from api.services.tokens import TOKEN_LIFETIME
+from common.errors import BionicError
+from db.repositories.calls import CallRepository
+
+_EVERY_SECONDS = 10.0
+_AGE = TOKEN_LIFETIME + timedelta(minutes=1)
+"""A caller may join at a token's last moment, and an agent is a little later still."""
+
+_log = logging.getLogger("bionic.api")
+
+
+async def keep_sweeping(what: str, sweep: Callable[[], Awaitable[int]]) -> None:
+    """Sweep every ten seconds until cancelled; a round that fails leaves its work to the next one."""
+    while True:
+        try:
+            await sweep()
+        except BionicError as error:
+            _log.info("%s wait: %s", what, error.message)
+        except Exception:  # noqa: BLE001 - whatever it is, the next round may go well
+            _log.exception("%s could not be put right", what)
+        await asyncio.sleep(_EVERY_SECONDS)
+
+
+@dataclass(frozen=True)
+class NoShows:
+    """Looks for calls whose caller took a token and never came."""
+
+    postgres: Postgres
+
+    async def sweep(self) -> int:
+        """Close them; how many there were."""
+        async with self.postgres.begin() as db_session:
+            count = await CallRepository(db_session).abandon(_AGE)
+        if count:
+            _log.info("%d calls were abandoned: nobody came", count)
+        return count
