@@ -35,13 +35,6 @@ _CODES = {
 }
 
 
-class TooManyRequests(BionicError):
-    """The client asked too often."""
-
-    retryable = True
-    status_code = 429
-
-
 class ProtocolError(BionicError):
     """What was sent is not tRPC."""
 

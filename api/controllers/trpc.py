@@ -18,6 +18,7 @@ from api.clients import client_address
 from api.dependencies import ThePlatform
 from api.platform import Platform
 from api.schemas.base import decode_body
+from api.services.rates import TooManyRequests
 from api.services.tokens import TokenRequest
 
 # Any page may ask for a token: nothing of the browser's own, no cookie, goes with such a request.
@@ -72,7 +73,7 @@ async def _reply(path: str, request: Request[Any, Any, Any], platform: Platform)
 
     async def get_token(given: Any) -> dict[str, Any]:
         if not platform.rate_limit.allow(address):
-            raise trpc.TooManyRequests("Too many requests. Wait a second, then try again.")
+            raise TooManyRequests("Too many requests. Wait a second, then try again.")
         wanted = decode_body(TokenRequest, given)
         assert isinstance(wanted, TokenRequest)
         token = await platform.tokens.mint(wanted)

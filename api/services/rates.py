@@ -1,4 +1,4 @@
-"""How many tokens one client may ask for."""
+"""How often one client may ask."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from common.errors import BionicError
+
 _MAX_CLIENTS = 10_000
+
+
+class TooManyRequests(BionicError):
+    """The client asked too often."""
+
+    retryable = True
+    status_code = 429
 
 
 @dataclass
@@ -29,3 +38,8 @@ class RateLimit:
         if len(self._buckets) > _MAX_CLIENTS:
             del self._buckets[next(iter(self._buckets))]
         return allowed
+
+    def exhausted(self, client: str) -> bool:
+        """Whether `client` may do no more requests now; counts nothing."""
+        level, at = self._buckets.get(client, (self.burst, 0.0))
+        return level + (self.clock() - at) * self.rate < 1

@@ -7,8 +7,8 @@ import binascii
 import hashlib
 import hmac
 import time
-from dataclasses import dataclass
-from uuid import UUID
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import jwt
 from google.protobuf.json_format import Parse, ParseError
@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
 from api.services.livekit import LiveKit
+from api.services.rates import RateLimit, TooManyRequests
 from common.errors import InvalidInput, Unauthorized
 from db.repositories.calls import CallRepository
-from db.repositories.placements import PlacementRepository
 from db.repositories.rooms import RoomRepository
 
 MAX_AGE_SECONDS = 600.0
@@ -29,57 +29,107 @@ MAX_AGE_SECONDS = 600.0
 _REFUSED = "The webhook's signature is not valid. Check that LiveKit signs with a key of ours."
 
 
+_CACHE_SECONDS = 60.0
+_MAX_CACHED = 256
+
+
 @dataclass(frozen=True)
 class Signer:
-    """Who signed: the platform (`agent_ids` None), or the LiveKit server of some agents."""
+    """Who signed: the platform, or else the LiveKit server of some agents."""
 
-    secret: str
-    agent_ids: frozenset[UUID] | None
+    api_key: str
+    api_secret: str = field(repr=False)
+    is_platform: bool
+
+
+@dataclass
+class KnownSigners:
+    """Signers whose signatures were right lately, by API key; strangers never get in here."""
+
+    clock: Callable[[], float] = time.monotonic
+    _signers: dict[str, tuple[float, Signer]] = field(default_factory=dict)
+
+    def get(self, api_key: str) -> Signer | None:
+        """Who signed with this key within the last minute."""
+        at, signer = self._signers.get(api_key, (0.0, None))
+        return signer if self.clock() - at < _CACHE_SECONDS else None
+
+    def add(self, signer: Signer) -> None:
+        """Remember a signer for a minute."""
+        self._signers.pop(signer.api_key, None)
+        self._signers[signer.api_key] = (self.clock(), signer)
+        if len(self._signers) > _MAX_CACHED:
+            del self._signers[next(iter(self._signers))]
 
 
 @dataclass(frozen=True)
 class WebhookService:
-    """Takes webhooks in."""
+    """Takes webhooks in.
+
+    Anybody may send one, so a wrong signature must cost little: a client that fails again and again is turned
+    away before Postgres is asked. Behind a proxy that is not trusted, all clients are one.
+    """
 
     postgres: Postgres
     livekit: LiveKit
+    known: KnownSigners = field(default_factory=KnownSigners)
+    failures: RateLimit = field(default_factory=lambda: RateLimit(rate=1, burst=30))
 
-    async def take(self, body: bytes, token: str) -> bool:
+    async def take(self, body: bytes, token: str, client: str) -> bool:
         """Note a webhook and act on it; False when it was known already.
 
         Raises:
             Unauthorized: unsigned, signed by a stranger, changed on the way, expired or too old.
+            TooManyRequests: `client` sent too many of these.
         """
-        api_key = _claimed_key(token)
+        signer = await self._signer(body, token, client)
+        event = _event(body)
         async with self.postgres.begin() as db_session:
-            signers = await self._signers(db_session, api_key)
-            signer = _signer(signers, api_key, token, body)
-            event = _event(body)
             room = event.room.name or None
+            if room and not await self._speaks_for(db_session, signer, room):
+                room = None
             if not await CallRepository(db_session).take_event(event.id, event.event, room):
                 return False
-            if event.event == "room_finished" and room and await _may_end(db_session, signer, room):
+            if event.event == "room_finished" and room:
                 await CallRepository(db_session).end(room, "room finished")
         return True
 
-    async def _signers(self, db_session: AsyncSession, api_key: str) -> list[Signer]:
-        platform = await self.livekit.platform_credentials(db_session)
-        # Deployments stay where they were validated, so keys of settings that changed since count as well.
-        found = [Signer(platform.api_secret, None)] if platform.api_key == api_key else []
-        placements = PlacementRepository(db_session, self.postgres.box)
-        by_secret: dict[str, set[UUID]] = {}
-        for row in await RoomRepository(db_session).placed_with_key(api_key):
-            placed = await placements.of(row.id, self.livekit.settings)
-            by_secret.setdefault(placed.api_secret, set()).add(row.agent_id)
-        return found + [Signer(secret, frozenset(ids)) for secret, ids in by_secret.items()]
+    async def _signer(self, body: bytes, token: str, client: str) -> Signer:
+        api_key = _claimed_key(token)
+        known = self.known.get(api_key)
+        if known and is_signed(body, token, api_key, known.api_secret):
+            return known
+        if self.failures.exhausted(client):
+            raise TooManyRequests("Too many webhooks with wrong signatures. Wait a second, then try again.")
+        async with self.postgres.begin() as db_session:
+            platform = await self.livekit.platform_credentials(db_session)
+            if platform.api_key == api_key and is_signed(body, token, api_key, platform.api_secret):
+                signer = Signer(api_key, platform.api_secret, is_platform=True)
+                self.known.add(signer)
+                return signer
+            # Deployments stay where they were validated: keys of settings that changed since count as well.
+            placed = await RoomRepository(db_session).placed_with_key(api_key)
+        tried = set()
+        for each in placed:
+            secret = each.open(self.postgres.box)
+            if secret not in tried and is_signed(body, token, api_key, secret):
+                signer = Signer(api_key, secret, is_platform=False)
+                self.known.add(signer)
+                return signer
+            tried.add(secret)
+        self.failures.allow(client)
+        raise Unauthorized(_REFUSED)
 
-
-async def _may_end(db_session: AsyncSession, signer: Signer, room: str) -> bool:
-    """An agent's own LiveKit server speaks for that agent's rooms only."""
-    if signer.agent_ids is None:
-        return True
-    call = (await RoomRepository(db_session).calls([room])).get(room)
-    return call is not None and call.agent_id in signer.agent_ids
+    async def _speaks_for(self, db_session: AsyncSession, signer: Signer, room: str) -> bool:
+        """An agent's own LiveKit server speaks for that agent's rooms only."""
+        if signer.is_platform:
+            return True
+        rooms = RoomRepository(db_session)
+        call = (await rooms.calls([room])).get(room)
+        if call is None:
+            return False
+        placed = await rooms.placed_with_key(signer.api_key, call.agent_id)
+        return any(each.open(self.postgres.box) == signer.api_secret for each in placed)
 
 
 def _claimed_key(token: str) -> str:
@@ -91,15 +141,10 @@ def _claimed_key(token: str) -> str:
     return str(claims.get("iss", ""))
 
 
-def _signer(signers: list[Signer], api_key: str, token: str, body: bytes) -> Signer:
-    for signer in signers:
-        if signer.secret and is_signed(body, token, api_key, signer.secret):
-            return signer
-    raise Unauthorized(_REFUSED)
-
-
 def is_signed(body: bytes, token: str, api_key: str, api_secret: str) -> bool:
     """Whether `token` is signed with the key, has not expired, and speaks of exactly this body."""
+    if not api_key or not api_secret:  # the verifier would take them from the environment
+        return False
     try:
         claimed = api.TokenVerifier(api_key, api_secret).verify(token).sha256 or ""
         digest = base64.b64decode(claimed, validate=True)

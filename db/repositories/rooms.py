@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.crypto import SecretBox
 from db.models import CallRow, DeploymentRow, LiveKitEventRow
 
-_MAX_DEPLOYMENTS = 100
+_MAX_PLACED = 20
 _MAX_EVENTS = 1000
 
 
@@ -21,6 +23,18 @@ class CallOfRoom:
 
     call_id: UUID
     agent_id: UUID
+
+
+@dataclass(frozen=True)
+class PlacedSecret:
+    """The LiveKit secret of a deployment, sealed still: opening one costs, and often the first one fits."""
+
+    deployment_id: UUID
+    sealed: bytes
+
+    def open(self, box: SecretBox) -> str:
+        """The secret in clear."""
+        return box.open(self.sealed, f"deployments/{self.deployment_id}")
 
 
 class RoomRepository:
@@ -47,15 +61,25 @@ class RoomRepository:
         )
         return list((await self._db_session.execute(statement)).scalars())
 
-    async def placed_with_key(self, api_key: str) -> list[DeploymentRow]:
-        """Deployments that run, or ran, with this LiveKit API key, newest first, 100 at most."""
-        statement = (
-            select(DeploymentRow)
-            .where(DeploymentRow.livekit["apiKey"].astext == api_key)
-            .order_by(DeploymentRow.created_at.desc())
-            .limit(_MAX_DEPLOYMENTS)
+    async def placed_with_key(self, api_key: str, agent_id: UUID | None = None) -> list[PlacedSecret]:
+        """The sealed secrets of deployments that run, or ran, with this LiveKit API key, newest first.
+
+        One for each agent and server, 20 at most; of one agent alone where `agent_id` is given.
+        """
+        url, key = DeploymentRow.livekit["url"].astext, DeploymentRow.livekit["apiKey"].astext
+        newest = (
+            select(DeploymentRow.id, DeploymentRow.livekit_secret, DeploymentRow.created_at)
+            .where(key == api_key, DeploymentRow.livekit_secret.is_not(None))
+            .ext(distinct_on(DeploymentRow.agent_id, url))
+            .order_by(DeploymentRow.agent_id, url, DeploymentRow.created_at.desc())
         )
-        return list((await self._db_session.execute(statement)).scalars())
+        if agent_id is not None:
+            newest = newest.where(DeploymentRow.agent_id == agent_id)
+        each = newest.subquery()
+        statement = (
+            select(each.c.id, each.c.livekit_secret).order_by(each.c.created_at.desc()).limit(_MAX_PLACED)
+        )
+        return [PlacedSecret(*row) for row in await self._db_session.execute(statement)]
 
     async def deployment_of(self, call: CallRow) -> UUID | None:
         """The deployment that a call was made with: the newest placed one of its version at that time."""

@@ -9,17 +9,25 @@ from uuid import UUID, uuid4
 
 import jwt
 import pytest
+from sqlalchemy import func, text, update
 
 from api.services.rates import RateLimit
+from api.services.sweeps import NoShows
 from common.settings import Settings
+from common.status import Status
+from db.models import CallRow
 from db.repositories.calls import CallRepository, Turn
+from db.repositories.rooms import RoomRepository
 from tests.api.conftest import LIVEKIT_SECRET, Client, platform_of, serving
 from tests.api.helpers import (
+    CONFIG,
     OWN_LIVEKIT,
     call_of,
+    deploy,
     make_agent,
     make_call,
     make_live,
+    report,
     signature,
     unique,
     webhook,
@@ -122,6 +130,39 @@ async def test_a_call_with_its_turns(client: Client) -> None:
     assert (await client.get("/api/calls", params=past)).json()["items"] == []
 
 
+async def test_a_call_that_is_over_is_not_reopened(client: Client) -> None:
+    agent = await make_live(client)
+    token = await make_call(client, agent)
+    body = webhook("room_finished", token["room"])
+    await client.post(HOOK, content=body, headers=signature(body))
+    async with platform_of(client).agents.postgres.begin() as db_session:
+        known = await CallRepository(db_session).start(uuid4(), UUID(agent["id"]), 2, token["room"], "late")
+    assert str(known) == token["callId"]
+    call = await call_of(client, token["callId"])
+    assert (call["status"], call["version"], call["startedAt"], call["traceId"]) == ("ended", 1, None, None)
+    await _talk(client, agent, token)
+    again = await call_of(client, token["callId"])
+    assert (again["status"], again["endReason"], again["turnCount"]) == ("ended", "room finished", 2)
+
+
+async def test_calls_that_nobody_came_to_are_abandoned(client: Client) -> None:
+    agent = await make_live(client)
+    young, old, talking = [await make_call(client, agent) for _ in range(3)]
+    await _talk(client, agent, talking)
+    postgres = platform_of(client).agents.postgres
+    async with postgres.begin() as db_session:
+        ids = [UUID(each["callId"]) for each in (old, talking)]
+        long_ago = func.now() - text("interval '12 minutes'")
+        await db_session.execute(update(CallRow).where(CallRow.id.in_(ids)).values(created_at=long_ago))
+    await NoShows(postgres).sweep()
+    call = await call_of(client, old["callId"])
+    assert (call["status"], call["endReason"]) == ("abandoned", "nobody came")
+    assert call["endedAt"]
+    assert (await call_of(client, young["callId"]))["status"] == "waiting"
+    assert (await call_of(client, talking["callId"]))["status"] == "active"
+    assert await NoShows(postgres).sweep() == 0
+
+
 async def test_figures(client: Client) -> None:
     agent = await make_live(client)
     token = await make_call(client, agent)
@@ -131,10 +172,10 @@ async def test_figures(client: Client) -> None:
     assert figures["activeCalls"] >= 1
     assert figures["turns"] >= 2
     assert figures["e2eLatency"] == {"p50": 1.5, "p95": 1.5}
-    text = (await client.get("/metrics")).text
-    assert 'bionic_agents{status="running"}' in text
-    assert "bionic_active_calls" in text
-    assert 'route="/api/stats/overview"' in text
+    metrics = (await client.get("/metrics")).text
+    assert 'bionic_agents{status="running"}' in metrics
+    assert "bionic_active_calls" in metrics
+    assert 'route="/api/stats/overview"' in metrics
 
 
 async def test_ending_a_call_needs_livekit(client: Client) -> None:
@@ -214,7 +255,55 @@ async def test_an_agents_own_server_speaks_for_its_own_rooms_only(client: Client
         body = webhook("room_finished", token["room"])
         headers = signature(body, key=own["apiKey"], secret=own["apiSecret"])
         assert (await client.post(HOOK, content=body, headers=headers)).status_code == 200
-        assert (await call_of(client, token["callId"]))["status"] == status
+        call = await call_of(client, token["callId"])
+        assert (call["status"], len(call["events"])) == (status, 1 if status == "ended" else 0)
+
+
+async def test_wrong_signatures_are_turned_away_before_postgres_is_asked(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = OWN_LIVEKIT | {"apiKey": unique("key"), "apiSecret": "k" * 40}
+    agent = await make_live(client, livekitConfig=own)
+    asked = []
+    placed_with_key = RoomRepository.placed_with_key
+
+    async def counted(*args: Any) -> Any:
+        asked.append(args)
+        return await placed_with_key(*args)
+
+    monkeypatch.setattr(RoomRepository, "placed_with_key", counted)
+
+    async def send(secret: str) -> int:
+        token = await make_call(client, agent)
+        body = webhook("room_finished", token["room"])
+        headers = signature(body, key=own["apiKey"], secret=secret)
+        status = (await client.post(HOOK, content=body, headers=headers)).status_code
+        assert (await call_of(client, token["callId"]))["status"] == ("ended" if status == 200 else "waiting")
+        return status
+
+    assert await send(own["apiSecret"]) == 200
+    statuses = [await send("x" * 40) for _ in range(40)]
+    assert statuses[:30] == [401] * 30
+    assert statuses[-1] == 429
+    asked.clear()
+    assert await send("x" * 40) == 429
+    assert asked == []
+    assert await send(own["apiSecret"]) == 200  # known to be right, whatever else comes from there
+
+
+async def test_webhooks_of_keys_that_changed_since(client: Client) -> None:
+    first = OWN_LIVEKIT | {"apiKey": unique("key"), "apiSecret": "k" * 40}
+    agent = await make_live(client, livekitConfig=first)
+    token = await make_call(client, agent)
+    second = first | {"url": "wss://other.example", "apiSecret": "l" * 40}
+    await client.patch(f"/api/agents/{agent['id']}", json={"config": CONFIG | {"livekitConfig": second}})
+    await deploy(client, agent)
+    await report(client, agent, Status.RUNNING, live=True)
+    for secret in (second["apiSecret"], first["apiSecret"], second["apiSecret"]):
+        body = webhook("participant_joined", token["room"])
+        headers = signature(body, key=first["apiKey"], secret=secret)
+        assert (await client.post(HOOK, content=body, headers=headers)).json() == {"taken": True}
+    assert len((await call_of(client, token["callId"]))["events"]) == 3
 
 
 async def test_what_the_console_is_told(client: Client) -> None:

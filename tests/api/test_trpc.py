@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.trpc import MAX_BATCH, Message, TooManyRequests, answer
+from api.services.rates import TooManyRequests
+from api.trpc import MAX_BATCH, Message, answer
 from common.errors import (
     BionicError,
     FieldError,
