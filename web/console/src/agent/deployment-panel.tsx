@@ -40,12 +40,14 @@ export function DeploymentPanel({ agent, now, draftChanged }: DeploymentPanelPro
   )
 }
 
+const actorInWords = (actor: string) => (actor === 'api-key' ? 'API key' : actor)
+
 function Facts({ deployment, now }: { deployment: Deployment; now: number }) {
   return (
     <p className="panel-facts">
       <span>v{deployment.version}</span>
       <Ago at={deployment.createdAt} now={now} />
-      {deployment.actor ? <span>by {deployment.actor}</span> : null}
+      {deployment.actor ? <span>by {actorInWords(deployment.actor)}</span> : null}
       {deployment.workflowUrl ? (
         <a href={deployment.workflowUrl} target="_blank" rel="noreferrer">
           Workflow

@@ -25,7 +25,6 @@ export function AgentTable({ agents, now, onDone }: AgentTableProps) {
           <th className="num">Replicas</th>
           <th className="num">Calls now</th>
           <th className="num col-today">Today</th>
-          <th className="col-error">Last error</th>
           <th className="num col-changed">Changed</th>
           <th className="col-actions">
             <span className="sr-only">Actions</span>
@@ -59,6 +58,7 @@ function AgentRow({ agent, now, onDone }: AgentRowProps) {
           <b>{agent.name}</b>
           <span className="mono">{agent.slug}</span>
         </Link>
+        <LastError text={agent.lastError} />
       </td>
       <td className="num" data-label="Version">
         {agent.liveVersion === null ? <Nothing /> : `v${agent.liveVersion}`}
@@ -76,9 +76,6 @@ function AgentRow({ agent, now, onDone }: AgentRowProps) {
       <td className="num" data-label="Today">
         {agent.callsToday === 0 ? <Zero /> : agent.callsToday}
       </td>
-      <td className="col-error">
-        <LastError text={agent.lastError} />
-      </td>
       <td className="num col-changed">
         <Ago at={agent.updatedAt} now={now} />
       </td>
@@ -92,7 +89,7 @@ function AgentRow({ agent, now, onDone }: AgentRowProps) {
 const Nothing = () => <span className="none">–</span>
 const Zero = () => <span className="none">0</span>
 
-/** Short in the row, whole on hover, and whole in the row after a click. */
+/** A second line under the name: short in the row, whole on hover, and whole in the row after a click. */
 function LastError({ text }: { text: string | null }) {
   const [open, setOpen] = useState(false)
   if (!text) return null

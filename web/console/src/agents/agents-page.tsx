@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'react'
 
 import { listAgents } from '../api/agents'
 import type { AgentSummary } from '../api/types'
-import { summarize } from '../lib/status'
+import { failedFirst, summarize } from '../lib/status'
 import { useNow } from '../lib/use-now'
 import { usePoll } from '../lib/use-poll'
 import { IconPlus } from '../ui/icons'
@@ -16,6 +16,7 @@ const matches = (agent: AgentSummary, query: string) =>
   `${agent.name} ${agent.slug} ${agent.status}`.toLowerCase().includes(query.trim().toLowerCase())
 
 export function AgentsPage() {
+  const [hasKeyboard] = useState(() => matchMedia('(hover: hover)').matches)
   const [pages, setPages] = useState(1)
   const [creating, setCreating] = useState(false)
   const [query, setQuery] = useState('')
@@ -23,7 +24,7 @@ export function AgentsPage() {
   const poll = usePoll(`agents:${pages}`, (signal) => listAgents(pages, signal), 1000)
   const now = useNow(1000)
   const agents = poll.data?.items
-  const shown = agents?.filter((agent) => matches(agent, query))
+  const shown = agents && failedFirst(agents.filter((agent) => matches(agent, query)))
 
   useEffect(() => {
     document.title = 'Agents · Bionic Agents'
@@ -52,7 +53,7 @@ export function AgentsPage() {
                 ref={search}
                 type="search"
                 className="search"
-                placeholder="Filter   /"
+                placeholder={hasKeyboard ? 'Filter   /' : 'Filter'}
                 aria-label="Filter agents"
                 title="By name or status"
                 value={query}
@@ -75,7 +76,7 @@ export function AgentsPage() {
         </div>
       </header>
       <PollNotice poll={poll} what="the agents" />
-      {shown && agents ? (
+      {shown ? (
         agents.length === 0 ? (
           <EmptyAgents onCreate={() => setCreating(true)} />
         ) : shown.length === 0 ? (

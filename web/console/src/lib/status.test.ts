@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { actionsFor, AGENT_STATUSES, agentTone, callTone, inProgress, summarize } from './status'
+import { actionsFor, AGENT_STATUSES, agentTone, callTone, failedFirst, inProgress, summarize } from './status'
 
 describe('status words', () => {
   it('colours each state', () => {
@@ -42,6 +42,11 @@ describe('status words', () => {
     expect(actionsFor('failed')).toEqual(['retry', 'deploy'])
     expect(actionsFor('failed', true)).toEqual(['deploy', 'retry'])
     expect(actionsFor('running', true)).toEqual(actionsFor('running'))
+  })
+
+  it('lists failed agents first and leaves the others in their order', () => {
+    const agents = ['draft', 'failed', 'running', 'stopped'].map((status, id) => ({ id, status }))
+    expect(failedFirst(agents).map(({ id }) => id)).toEqual([1, 0, 2, 3])
   })
 
   it('names the worst first', () => {

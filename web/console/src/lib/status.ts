@@ -59,6 +59,10 @@ export function actionsFor(word: string, draftChanged = false): readonly Action[
   return word === 'failed' && draftChanged ? ['deploy', 'retry'] : ACTIONS[word]
 }
 
+/** Failed ones first; the others stay in their order. */
+export const failedFirst = <T extends { status: string }>(agents: readonly T[]): T[] =>
+  [...agents].sort((a, b) => Number(b.status === 'failed') - Number(a.status === 'failed'))
+
 /** True while the platform is working on it and the next word is on its way. */
 export const inProgress = (word: string): boolean =>
   word === 'validating' || word === 'starting' || word === 'draining'

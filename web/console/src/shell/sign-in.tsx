@@ -37,7 +37,8 @@ export function SignIn() {
           <code>make up</code> again for a new one.
         </p>
         <p>
-          Or paste the API key. It is kept in <code>.bionic/api-key</code>.
+          Or paste the API key. It is kept in <code>.bionic/api-key</code>; under Docker it is{' '}
+          <code>BIONIC_API_KEY</code> from <code>.env</code>.
         </p>
         <Field label="API key" error={message}>
           {(props) => (

@@ -44,7 +44,9 @@ export const IconPhone = icon(
   <path d="M3.2 2.5h2.3l1.2 3-1.6 1.1a8 8 0 0 0 4.3 4.3l1.1-1.6 3 1.2v2.3a1.2 1.2 0 0 1-1.3 1.2A10.8 10.8 0 0 1 2 3.8a1.2 1.2 0 0 1 1.2-1.3Z" />,
 )
 export const IconPhoneOff = icon(
-  <path d="M1.8 9.6c3.6-3.5 8.800-3.500 12.400 0l-1.300 2-2.800-.9V8.900a8 8 0 0 0-4.200 0v1.800l-2.800.9z" />,
+  <g transform="rotate(135 8 8)" fill="currentColor">
+    <path d="M3.2 2.5h2.3l1.2 3-1.6 1.1a8 8 0 0 0 4.3 4.3l1.1-1.6 3 1.2v2.3a1.2 1.2 0 0 1-1.3 1.2A10.8 10.8 0 0 1 2 3.8a1.2 1.2 0 0 1 1.2-1.3Z" />
+  </g>,
 )
 export const IconPlus = icon(<path d="M8 3v10M3 8h10" />)
 export const IconClose = icon(<path d="m4 4 8 8M12 4l-8 8" />)
