@@ -65,6 +65,15 @@ def identify(settings: Settings, connection: Connection) -> str:
     return CONSOLE_ACTOR
 
 
+def is_known(settings: Settings, connection: Connection) -> bool:
+    """Whether the caller of a public route is signed in."""
+    try:
+        identify(settings, connection)
+    except (Unauthorized, Forbidden):
+        return False
+    return True
+
+
 def require_same_origin(connection: Connection) -> None:
     """Refuse what another site's page made a browser send.
 

@@ -52,6 +52,11 @@ class HealthAnswer(Answer):
     status: Literal["ok", "degraded"]
     components: Components
 
+    def without_details(self) -> HealthAnswer:
+        """What strangers may know: details name servers and keys."""
+        bare = {name: Component(status=part.status) for name, part in self.components}
+        return HealthAnswer(status=self.status, components=Components(**bare))
+
 
 class Down(Exception):
     """A part does not do its work; the text tells people what to look at."""
@@ -109,7 +114,7 @@ class HealthService:
         answer = await self.temporal.workflow_service.describe_task_queue(request, timeout=_BOUND)
         oldest = datetime.now(UTC) - _POLLER_SEEN_WITHIN
         if not any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in answer.pollers):
-            raise Down("No runtime host takes work. Start one with: python -m workers runtime")
+            raise Down("No runtime host takes work. Start one with: python -m workers.runtime")
 
 
 async def _component(check: Callable[[], Awaitable[None]], silence: str) -> Component:

@@ -167,13 +167,24 @@ async def test_postgres_away_is_503(offline: Client) -> None:
     assert response.headers["retry-after"]
 
 
-async def test_health_tells_what_is_down(offline: Client) -> None:
-    response = await offline.get("/health")
+async def test_health_tells_what_is_down(offline: Client, offline_settings: Settings) -> None:
+    for headers in (KEY_HEADER, _session(offline_settings)):
+        response = await offline.get("/health", headers=headers)
+        assert response.status_code == 503
+        content = response.json()
+        assert content["status"] == "degraded"
+        assert set(content["components"]) == {"postgres", "temporal", "livekit", "runtime"}
+        assert all(part["status"] == "down" and part["detail"] for part in content["components"].values())
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Cookie": "bionic_session=x"}])
+async def test_health_tells_strangers_no_details(offline: Client, headers: dict[str, str]) -> None:
+    response = await offline.get("/health", headers=headers)
     assert response.status_code == 503
     content = response.json()
-    assert content["status"] == "degraded"
     assert set(content["components"]) == {"postgres", "temporal", "livekit", "runtime"}
-    assert all(part["status"] == "down" and part["detail"] for part in content["components"].values())
+    assert {part["status"] for part in content["components"].values()} == {"down"}
+    assert {part["detail"] for part in content["components"].values()} == {None}
 
 
 @pytest.mark.parametrize(
