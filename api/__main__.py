@@ -7,6 +7,7 @@ import logging
 import uvicorn
 
 from api.app import create_app
+from api.clients import Networks
 from common.settings import get_settings
 
 _GRACE_SECONDS = 10
@@ -17,7 +18,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = get_settings()
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, trusted_proxies=Networks(settings.bionic_trusted_proxies)),
         host=settings.bionic_api_host,
         port=settings.bionic_api_port,
         access_log=False,  # ours leaves out login tokens

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -39,7 +39,7 @@ def create_app(
     settings: Settings,
     *,
     rate_limit: RateLimit | None = None,
-    trusted_proxies: frozenset[str] = frozenset(),
+    trusted_proxies: Container[str] = frozenset(),
 ) -> Litestar:
     """The app. It starts whether or not the servers it needs do; `/health` tells which of them answer.
 

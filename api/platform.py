@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -48,12 +48,12 @@ class Platform:
     tokens: TokenService
     webhooks: WebhookService
     rate_limit: RateLimit
-    trusted_proxies: frozenset[str]
+    trusted_proxies: Container[str]
 
 
 @asynccontextmanager
 async def open_platform(
-    settings: Settings, rate_limit: RateLimit, trusted_proxies: frozenset[str]
+    settings: Settings, rate_limit: RateLimit, trusted_proxies: Container[str]
 ) -> AsyncIterator[Platform]:
     """The platform, for as long as the block lasts. Needs no server to answer yet."""
     database = Database.connect(settings.database_url, settings.bionic_master_key.get_secret_value())
@@ -82,7 +82,7 @@ def _build(
     temporal: Client,
     http: aiohttp.ClientSession,
     rate_limit: RateLimit,
-    trusted_proxies: frozenset[str],
+    trusted_proxies: Container[str],
 ) -> Platform:
     livekit = LiveKit(postgres, settings, http)
     workflows = Workflows(temporal)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEV_LIVEKIT_URL = "ws://localhost:7880"
 DEV_LIVEKIT_API_KEY = "devkey-livekit-api-key-2024"
@@ -43,6 +45,9 @@ class Settings(BaseSettings):
 
     bionic_api_host: str = "127.0.0.1"
     bionic_api_port: int = 8080
+    bionic_trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Addresses and networks, separated by commas, whose `X-Forwarded-For` is believed: `10.0.0.0/8,::1`."""
+
     bionic_web_dir: str | None = None
     """Where the built console lies; default `web/console/dist` beside the code."""
 
@@ -54,6 +59,13 @@ class Settings(BaseSettings):
 
     bionic_drain_seconds: float = Field(default=3600.0, gt=0)
     """How long a replica that takes no new calls may keep its running ones."""
+
+    @field_validator("bionic_trusted_proxies", mode="before")
+    @classmethod
+    def _are_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
 
     @field_validator("database_url")
     @classmethod

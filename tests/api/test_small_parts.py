@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit import api
 
+from api.clients import Networks
 from api.metrics import loggable
 from api.services.livekit import RoomView
 from api.services.rates import RateLimit
 from api.services.rooms import room_answer
 from api.slugs import check_slug, slug_of, with_suffix
+from common.settings import Settings
 
 pytestmark = pytest.mark.unit
 
@@ -54,6 +56,29 @@ def test_rate_limit_lets_a_burst_through_and_then_the_rate() -> None:
     assert [limit.allow("a") for _ in range(2)] == [True, False]
     now = 100.0
     assert [limit.allow("a") for _ in range(4)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("setting", "inside", "outside"),
+    [
+        ("", [], ["127.0.0.1", "::1"]),
+        ("10.0.0.1", ["10.0.0.1", "::ffff:10.0.0.1"], ["10.0.0.2", "::1"]),
+        (" 10.1.2.3/8, fd00::/8 ,", ["10.255.0.1", "fd00::1"], ["11.0.0.1", "fe80::1", "unknown", ""]),
+    ],
+)
+def test_trusted_proxies(
+    monkeypatch: pytest.MonkeyPatch, setting: str, inside: list[str], outside: list[str]
+) -> None:
+    monkeypatch.setenv("BIONIC_TRUSTED_PROXIES", setting)
+    networks = Networks(Settings().bionic_trusted_proxies)
+    assert all(address in networks for address in inside)
+    assert not any(address in networks for address in outside)
+
+
+def test_trusted_proxies_must_be_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIONIC_TRUSTED_PROXIES", "10.0.0.1,proxy.local")
+    with pytest.raises(ValueError, match=r"proxy\.local"):
+        Settings()
 
 
 def test_login_tokens_never_reach_a_log() -> None:
