@@ -8,6 +8,7 @@ import uvicorn
 
 from api.app import create_app
 from api.clients import Networks
+from common.logs import set_up_logs
 from common.settings import get_settings
 
 _GRACE_SECONDS = 10
@@ -15,7 +16,8 @@ _GRACE_SECONDS = 10
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM, then let running requests end."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    set_up_logs()
+    logging.getLogger("uvicorn.error").addFilter(_without_colors)
     settings = get_settings()
     uvicorn.run(
         create_app(settings, trusted_proxies=Networks(settings.bionic_trusted_proxies)),
@@ -27,6 +29,12 @@ def main() -> None:
         log_config=None,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+
+
+def _without_colors(record: logging.LogRecord) -> bool:
+    """Drops uvicorn's coloured copy of a message, which would be logged as an extra."""
+    vars(record).pop("color_message", None)
+    return True
 
 
 if __name__ == "__main__":
