@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -21,6 +22,9 @@ from db.repositories.history import HistoryRepository
 from db.repositories.pages import Cursor
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
 from workflows.types import DeploymentState, DeployRequest, RetryRequest, StopRequest
+
+_LOST = "Temporal knows nothing of this deployment."
+_log = logging.getLogger("bionic.api")
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ class DeploymentService:
     async def stop(self, ref: str, actor: str, *, drain: bool) -> DeploymentAnswer:
         """Run no version of the agent any more; without `drain`, running calls end now.
 
+        Where Temporal has lost the agent's workflow, nothing keeps it up: it is marked stopped at once.
+
         Raises:
             Conflict: the agent is not deployed.
             Unavailable: Temporal is away.
@@ -127,8 +133,26 @@ class DeploymentService:
             async with self.postgres.begin() as db_session:
                 agents = AgentRepository(db_session, self.postgres.box)
                 seconds = await self._drain_seconds(agents, agent, fallback=agent.draft)
-        state = await self.workflows.stop(str(agent.id), StopRequest(actor, seconds))
+        try:
+            state = await self.workflows.stop(str(agent.id), StopRequest(actor, seconds))
+        except NoWorkflow:
+            if not await self._give_up(agent.id, actor):
+                raise
+            state = None
         return await self.show(_shown(state, deployment), state)
+
+    async def _give_up(self, agent_id: UUID, actor: str) -> bool:
+        """Mark an agent stopped of which Temporal knows nothing; False when it is down or not up yet."""
+        async with self.postgres.begin() as db_session:
+            agent = await AgentRepository(db_session, self.postgres.box).get(str(agent_id), lock=True)
+            if agent.deployment_id is None or (agent.live_version is None and Status(agent.status).terminal):
+                return False
+            deployment = await DeploymentRepository(db_session).get(agent.deployment_id)
+            if deployment.sequence == FIRST and deployment.status == Status.VALIDATING:
+                return False  # it is being handed over just now, or soon
+            await UnstartedRepository(db_session).give_up(agent, actor, _LOST)
+        _log.warning("the workflow of agent %s is lost: marked stopped", agent_id)
+        return True
 
     async def show(self, deployment_id: UUID, state: DeploymentState | None = None) -> DeploymentAnswer:
         """A deployment with its transitions."""

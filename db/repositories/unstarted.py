@@ -1,17 +1,19 @@
-"""Deployments that Postgres knows of and no workflow does: what a crash or an outage left behind."""
+"""Deployments that Postgres knows of and no workflow does: what a crash, an outage or a loss left behind."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.status import Status
-from db.models import AgentRow, DeploymentRow
+from db.models import AgentRow, DeploymentRow, ReplicaRow, TransitionRow
 from db.repositories.deployments import FIRST
+
+_TERMINAL = [status for status in Status if status.terminal]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,43 @@ class UnstartedRepository:
         shown = update(AgentRow).where(AgentRow.id == agent_id, AgentRow.deployment_id == deployment_id)
         await self._db_session.execute(shown.values(values))
         return True
+
+    async def give_up(self, agent: AgentRow, actor: str, reason: str) -> None:
+        """Mark an agent, its deployments and their replicas stopped, for its workflow is lost.
+
+        The agent must be locked. Its next workflow counts its reports from the beginning.
+        """
+        lost = (
+            update(DeploymentRow)
+            .where(DeploymentRow.agent_id == agent.id, DeploymentRow.status.not_in(_TERMINAL))
+            .values(status=Status.STOPPED, reason=reason, sequence=DeploymentRow.sequence + 1)
+            .returning(DeploymentRow.id, DeploymentRow.sequence, DeploymentRow.attempt)
+            .execution_options(synchronize_session=False)
+        )
+        stopped = (await self._db_session.execute(lost)).all()
+        for deployment_id, sequence, attempt in stopped:
+            self._db_session.add(
+                TransitionRow(
+                    deployment_id=deployment_id,
+                    sequence=sequence,
+                    status=Status.STOPPED,
+                    at=datetime.now(UTC),
+                    actor=actor,
+                    reason=reason,
+                    attempt=attempt,
+                )
+            )
+        agent.status, agent.last_error = Status.STOPPED, reason
+        agent.live_version = agent.live_deployment_id = None
+        agent.sequence = 0
+        gone = (
+            update(ReplicaRow)
+            .where(ReplicaRow.agent_id == agent.id, ReplicaRow.status.not_in(_TERMINAL))
+            .values(status=Status.STOPPED, reason=reason)
+            .execution_options(synchronize_session=False)
+        )
+        await self._db_session.execute(gone)
+        await self._db_session.flush()
 
     async def left_behind(self, age: timedelta) -> list[tuple[AgentRow, DeploymentRow]]:
         """Deployments of which nothing was heard for `age`, with their agents; later ones replaced none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, text, update
@@ -13,7 +13,7 @@ from api.services.leftovers import Leftovers
 from common.errors import Conflict, Unavailable
 from common.settings import Settings
 from common.status import Status
-from db.models import DeploymentRow
+from db.models import AgentRow, DeploymentRow
 from tests.api.conftest import (
     KEY_HEADER,
     Client,
@@ -205,6 +205,42 @@ async def test_what_never_ran_can_not_be_stopped(client: Client) -> None:
     agent = await make_agent(client)
     problem(await client.post(f"/api/agents/{agent['id']}/stop", json={}), 409)
     problem(await client.post(f"/api/agents/{agent['id']}/retry", json={}), 409)
+
+
+async def test_what_temporal_lost_can_be_stopped_deployed_and_deleted(
+    client: Client, workflows: FakeWorkflows
+) -> None:
+    agent = await make_live(client)
+    await deploy(client, agent)
+    await report(client, agent, Status.STARTING, live=True)
+    workflows.running.clear()
+    stopped = (await client.post(f"/api/agents/{agent['id']}/stop", json={})).json()
+    lost = "Temporal knows nothing of this deployment."
+    assert (stopped["status"], stopped["reason"]) == ("stopped", lost)
+    last = stopped["transitions"][-1]
+    assert (last["status"], last["reason"], last["actor"]) == ("stopped", lost, "api-key")
+    shown = (await client.get(f"/api/agents/{agent['id']}")).json()
+    assert (shown["status"], shown["liveVersion"], shown["lastError"]) == ("stopped", None, lost)
+    history = (await client.get(f"/api/agents/{agent['id']}/deployments")).json()["items"]
+    assert [item["status"] for item in history] == ["stopped", "stopped"]
+    problem(await client.post(f"/api/agents/{agent['id']}/stop", json={}), 409)
+    await deploy(client, agent)
+    async with platform_of(client).agents.postgres.begin() as db_session:
+        row = await db_session.get_one(AgentRow, UUID(agent["id"]))
+        assert row.sequence == 0  # so that the new workflow's first report counts
+    await report(client, agent, Status.RUNNING, live=True)
+    workflows.running.clear()
+    assert (await client.post(f"/api/agents/{agent['id']}/stop", json={})).status_code == 202
+    assert (await client.delete(f"/api/agents/{agent['id']}")).status_code == 204
+
+
+async def test_what_is_being_handed_over_is_not_lost(client: Client, workflows: FakeWorkflows) -> None:
+    agent = await make_agent(client)
+    await deploy(client, agent)
+    workflows.running.clear()
+    problem(await client.post(f"/api/agents/{agent['id']}/stop", json={}), 409)
+    shown = (await client.get(f"/api/agents/{agent['id']}")).json()
+    assert shown["status"] == "validating"
 
 
 async def test_the_same_registration_is_one_deployment(client: Client, workflows: FakeWorkflows) -> None:
