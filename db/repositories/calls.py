@@ -102,11 +102,13 @@ class CallRepository:
                 "trace_id": func.coalesce(CallRow.trace_id, trace_id),
             },
             where=CallRow.status.in_(OPEN),
-        ).returning(CallRow.id)
-        started = (await self._db_session.execute(statement)).scalar_one_or_none()
-        if started is not None:
-            return started
-        return (await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))).scalar_one()
+        )
+        started = await self._db_session.execute(statement.returning(CallRow.id))
+        found = started.scalar_one_or_none()
+        if found is None:
+            over = await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))
+            found = over.scalar_one()
+        return found
 
     async def end(self, room: str, reason: str, status: CallStatus = CallStatus.ENDED) -> bool:
         """Close the call of `room` unless it is closed already; tells whether it was open."""

@@ -272,6 +272,7 @@ async def test_wrong_signatures_are_turned_away_before_postgres_is_asked(
         return await placed_with_key(*args)
 
     monkeypatch.setattr(RoomRepository, "placed_with_key", counted)
+    platform_of(client).webhooks.failures.rate = 0.0  # this test may take its time
 
     async def send(secret: str) -> int:
         token = await make_call(client, agent)
@@ -282,7 +283,7 @@ async def test_wrong_signatures_are_turned_away_before_postgres_is_asked(
         return status
 
     assert await send(own["apiSecret"]) == 200
-    statuses = [await send("x" * 40) for _ in range(40)]
+    statuses = [await send("x" * 40) for _ in range(31)]
     assert statuses[:30] == [401] * 30
     assert statuses[-1] == 429
     asked.clear()
