@@ -1,4 +1,4 @@
-"""How one attempt of a replica tells its workflow and Postgres how it is."""
+"""How one attempt of a replica tells the agent's workflow and Postgres how it is."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from temporalio.service import RPCError
 from common.status import Status
 from db.engine import Database
 from db.repositories.deployments import DeploymentRepository, ReplicaState
-from workflows.types import ReplicaInput, ReplicaReport
+from workflows.policy import agent_workflow_id
+from workflows.types import ReplicaChanged, ReplicaInput, ReplicaReport
 
 logger = logging.getLogger(__name__)
+
+ITS_WORKFLOW_KNOWS = {Status.DRAINING, Status.STOPPED}
+"""What happens on order, or is seen by the replica's workflow itself."""
 
 RPC_TIMEOUT = timedelta(seconds=5)
 
@@ -35,7 +39,7 @@ class Reporter:
         self.replica_id = replica_id
         self.host = host
         self.attempt = attempt
-        self._workflow = client.get_workflow_handle(replica_id)
+        self._agent = client.get_workflow_handle(agent_workflow_id(replica.agent_id))
         self._database = database
         self._replica = replica
         self._report: ReplicaReport | None = None
@@ -64,9 +68,10 @@ class Reporter:
         report = self._report
         if report is None:
             return
-        if self._told != report:
+        if self._told != report and report.status not in ITS_WORKFLOW_KNOWS:
             try:
-                await self._workflow.signal("report", report, rpc_timeout=RPC_TIMEOUT)
+                change = ReplicaChanged(self.replica_id, report)
+                await self._agent.signal("replica_changed", change, rpc_timeout=RPC_TIMEOUT)
                 self._told = report
             except RPCError as error:
                 logger.warning("Temporal did not take the report of %s: %s", self.replica_id, error.message)

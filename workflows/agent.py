@@ -251,12 +251,14 @@ class AgentWorkflow:
         self._retired = True
 
     @workflow.signal
-    def replica_changed(self, change: ReplicaChanged) -> None:
+    async def replica_changed(self, change: ReplicaChanged) -> None:
         """A replica tells how it is; a live deployment follows its replicas."""
-        tries = self._fleet.take(change)
+        tries, unruly = self._fleet.take(change)
         if self._state.live:
             self._follow(self._state.live, tries)
         self._close_leaving()
+        for replica in unruly:
+            await self._fleet.drain([replica], replica.drain_seconds or 0)
 
     @workflow.query
     def state(self) -> DeploymentState | None:

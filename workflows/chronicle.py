@@ -86,7 +86,8 @@ class Chronicle:
             entry = self._entries.pop(0)
             self._writing, self._due = True, bool(self._entries)
             newest = entry.transitions[-1]
-            await workflow.execute_activity(
+            # Local: a write of milliseconds is not worth three events and a workflow task of its own.
+            await workflow.execute_local_activity(
                 signatures.record_transitions,
                 entry,
                 start_to_close_timeout=policy.RECORD_TIMEOUT,

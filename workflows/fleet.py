@@ -38,18 +38,27 @@ class Fleet:
         """True when no replica is left, draining ones included."""
         return not self._state.replicas
 
-    def take(self, change: ReplicaChanged) -> int:
-        """Keep a report; returns how many new attempts it tells of. One that stopped is forgotten."""
-        replica = self._state.replicas.get(change.replica_id)
+    def take(self, change: ReplicaChanged) -> tuple[int, list[Replica]]:
+        """Keep a report; gives the number of new attempts it tells of, and who must be told to end again.
+
+        A replica that stopped is forgotten, and so is one that failed when it was to end anyway.
+        """
+        replica, report = self._state.replicas.get(change.replica_id), change.report
         if replica is None:
-            return 0
-        report = change.report
+            return 0, []
         if report.status is Status.STOPPED or (report.status is Status.FAILED and replica.draining):
             del self._state.replicas[replica.id]
-            return 0
-        tries = max(0, report.attempt - replica.attempt)
+            return 0, []
+        if report.status is Status.FAILED:
+            replica.status, replica.reason = report.status, report.reason
+            return 0, []
+        if report.attempt < replica.attempt:
+            return 0, []
+        tries = report.attempt - replica.attempt
         replica.status, replica.reason, replica.attempt = report.status, report.reason, report.attempt
-        return tries
+        replica.host = report.host
+        # The host that was draining it is gone, and another one has begun anew.
+        return tries, [replica] if tries and replica.draining else []
 
     def strays(self, live: Deployment | None) -> list[Replica]:
         """Replicas of rollouts that came to nothing: neither draining nor serving `live`."""
@@ -122,10 +131,10 @@ class Fleet:
         if replica.status is Status.FAILED:
             self._state.replicas.pop(replica.id, None)
             return
-        replica.draining = True
+        replica.drain_seconds = seconds
         handle = workflow.get_external_workflow_handle(replica.id)
         try:
-            await handle.signal(ReplicaWorkflow.stop, StopReplica(seconds))
+            await handle.signal(ReplicaWorkflow.stop, StopReplica(seconds, replica.host, replica.attempt))
         except ApplicationError:
             self._state.replicas.pop(replica.id, None)
 

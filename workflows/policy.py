@@ -41,7 +41,8 @@ HOST_RETRY = RetryPolicy(
 RELEASE_TIMEOUT = timedelta(seconds=5)
 """How long a host has to take up the order to drain; a host that does not is cancelled by its heartbeat."""
 
-DEFAULT_HEARTBEAT = timedelta(seconds=10)
+DEFAULT_HEARTBEAT = timedelta(seconds=12)
+"""A host that is silent for this long has lost its agents. They beat every four seconds."""
 
 START_AT_ONCE = timedelta(seconds=2)
 """Replicas that register within this time go straight to running; slower ones are shown as starting."""

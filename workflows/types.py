@@ -82,7 +82,15 @@ class Replica:
     status: Status = Status.STARTING
     reason: str | None = None
     attempt: int = 1
-    draining: bool = False
+    host: str | None = None
+    """The host that reported last: the one that can let it go."""
+    drain_seconds: float | None = None
+    """Set once it was told to end."""
+
+    @property
+    def draining(self) -> bool:
+        """True once it was told to end."""
+        return self.drain_seconds is not None
 
 
 @dataclass
@@ -175,7 +183,7 @@ class ReplicaInput:
 
 @dataclass(frozen=True)
 class ReplicaReport:
-    """What one attempt says of its replica. An older attempt's report is ignored."""
+    """What one attempt says of its replica, or its workflow at the end. An older attempt's is ignored."""
 
     status: Status
     attempt: int
@@ -197,6 +205,8 @@ class StopReplica:
     """Take no new calls; end after the running ones, or after `drain_seconds`."""
 
     drain_seconds: float
+    host: str | None
+    attempt: int
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.reporter import Reporter
 from common.status import Status
 from db.engine import Database
-from workflows.types import ReplicaInput, ReplicaReport
+from workflows.types import ReplicaChanged, ReplicaInput, ReplicaReport
 
 pytestmark = pytest.mark.unit
 
@@ -33,14 +33,14 @@ class FlakyTemporal:
         """Itself."""
         return self
 
-    async def signal(self, name: str, report: ReplicaReport, *, rpc_timeout: timedelta) -> None:
+    async def signal(self, name: str, change: ReplicaChanged, *, rpc_timeout: timedelta) -> None:
         """Take the signal, or fail."""
-        assert name == "report"
+        assert name == "replica_changed"
         assert rpc_timeout
         if self.failures:
             self.failures -= 1
             raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
-        self.signals.append(report)
+        self.signals.append(change.report)
 
 
 class AwayDatabase:

@@ -30,6 +30,7 @@ from workflows.types import (
     DeployRequest,
     RecordInput,
     ReleaseInput,
+    ReplicaChanged,
     ReplicaInput,
     ReplicaReport,
     RetryRequest,
@@ -97,7 +98,8 @@ class World:
     async def report(self, replica_id: str, status: Status, attempt: int, reason: str | None = None) -> None:
         """A replica tells how it is."""
         report = ReplicaReport(status, attempt, HOST, "AW_fake", reason)
-        await self.client.get_workflow_handle(replica_id).signal(ReplicaWorkflow.report, report)
+        agent = self.client.get_workflow_handle(agent_workflow_id(self.agent_id))
+        await agent.signal(AgentWorkflow.replica_changed, ReplicaChanged(replica_id, report))
 
     # --- what a person does ---------------------------------------------------------------------------------
 

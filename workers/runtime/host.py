@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 MAX_AGENTS = 2000
 """Agents on one host: slots of its worker. A registration is two websockets and about 0.1 MB."""
 
-HEARTBEAT_EVERY = timedelta(seconds=3)
+HEARTBEAT_EVERY = timedelta(seconds=4)
 """At most one heartbeat in this time reaches Temporal for each agent."""
 
 BUSIEST = 0.65
