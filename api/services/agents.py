@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents.config import keep_secrets, parse_config, redacted, split_secrets
+from agents.providers.check import check_providers
 from api.postgres import Postgres
 from api.schemas.agents import AgentAnswer, AgentChange, AgentItem, AgentPage, NewAgent
 from api.schemas.deployments import DeploymentAnswer
 from api.services.workflows import NoWorkflow, Workflows
 from api.slugs import slug_of, with_suffix
-from common.errors import Conflict, Unavailable
+from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
 from db.models import AgentRow
 from db.repositories.agents import AgentRepository, StoredConfig
@@ -25,6 +27,7 @@ from db.repositories.pages import Cursor
 
 _log = logging.getLogger("bionic.api")
 _SLUG_ATTEMPTS = 5
+_SECRETS = ("/apiKey", "/apiSecret")
 
 
 def stored(config: dict[str, Any], old: StoredConfig | None = None) -> StoredConfig:
@@ -37,6 +40,20 @@ def stored(config: dict[str, Any], old: StoredConfig | None = None) -> StoredCon
     whole = keep_secrets(config, old.public, old.secrets)
     public, found = split_secrets(parse_config(whole, complete=False))
     return StoredConfig(public, found)
+
+
+async def check_config(config: dict[str, Any]) -> None:
+    """Check unchecked `config` beyond its shape: words that can't be recognised, voices that don't exist.
+
+    Reads files the first time, so call it outside of transactions. Secrets may be missing still.
+
+    Raises:
+        InvalidInput: with a pointer to each field that is wrong.
+    """
+    parsed = parse_config(keep_secrets(config, {}, {}), complete=False)
+    found = await asyncio.to_thread(check_providers, parsed)
+    if errors := [error for error in found if not error.pointer.endswith(_SECRETS)]:
+        raise InvalidInput("The agent's config is not valid.", errors)
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,7 @@ class AgentService:
             InvalidInput: the config is wrong.
             Conflict: another agent has the slug that was asked for.
         """
+        await check_config(new.config)
         config = stored(new.config)
         for attempt in range(_SLUG_ATTEMPTS):
             slug = new.slug or _candidate(slug_of(new.name), attempt)
@@ -86,6 +104,8 @@ class AgentService:
         Raises:
             InvalidInput: the config is wrong.
         """
+        if "config" in change.model_fields_set:
+            await check_config(change.config)
         async with self.postgres.begin() as db_session:
             agents = self._repository(db_session)
             agent = await agents.get(ref, lock=True)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
 from api.schemas.deployments import DeployBody, RegisterAnswer, RegisterBody
-from api.services.agents import stored
+from api.services.agents import check_config, stored
 from api.services.deployments import Accepted, DeploymentService
 from api.slugs import check_slug, is_uuid, slug_of
 from common.errors import Conflict, FieldError, InvalidInput
@@ -36,6 +36,7 @@ class RegistrationService:
             InvalidInput: the id or the config is wrong; nothing was saved.
             Unavailable: Temporal is away; the agent is saved, its deployment is marked failed.
         """
+        await check_config(body.config)
         try:
             found = await self._save(body, actor)
         except Conflict:

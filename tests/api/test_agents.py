@@ -64,6 +64,30 @@ async def test_a_wrong_config_has_pointers_and_changes_nothing(client: Client) -
     assert (await client.get(f"/api/agents/{agent['id']}")).json() == agent
 
 
+async def test_unknown_words_and_voices_are_errors_at_their_field(client: Client) -> None:
+    agent = await make_agent(client)
+    path = f"/api/agents/{agent['id']}"
+    stt = {"provider": "offline", "options": {"grammar": ["where is my order", "xyzzyplugh now"]}}
+    tts = {"provider": "offline", "options": {"voice": "qqq"}}
+    wrong = CONFIG | {"stt": stt, "tts": tts, "llm": {"provider": "openai", "options": {"model": "m"}}}
+    for method, where, body in (
+        ("POST", "/api/agents", {"name": unique(), "config": wrong}),
+        ("PATCH", path, {"config": wrong}),
+        ("POST", "/api/agents/register", {"name": unique(), "config": wrong}),
+    ):
+        errors = problem(await client.request(method, where, json=body), 400)["errors"]
+        assert [error["pointer"] for error in errors] == [
+            "/config/stt/options/grammar/1",
+            "/config/tts/options/voice",
+        ]
+    assert (await client.get(path)).json() == agent
+    german = CONFIG | {"language": "de"}
+    (error,) = problem(await client.patch(path, json={"config": german}), 400)["errors"]
+    assert error["pointer"] == "/config/language"
+    draft = CONFIG | {"llm": wrong["llm"]}  # its key may come later
+    assert (await client.patch(path, json={"config": draft})).status_code == 200
+
+
 async def test_secrets_go_in_and_never_come_out(client: Client) -> None:
     agent = await make_agent(client, livekitConfig=OWN_LIVEKIT)
     path = f"/api/agents/{agent['id']}"
