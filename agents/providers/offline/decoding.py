@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from agents.providers.offline.grammar import Grammar
+from agents.providers.offline.hearing import Voicing
 from agents.providers.offline.recogniser import POOL, Heard, Recogniser
 
 T = TypeVar("T")
@@ -20,6 +21,7 @@ class Decoding:
         self._grammar = grammar
         self._recogniser: Recogniser | None = None
         self._in_utterance = False
+        self._voicing = Voicing()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="offline-stt")
 
     async def start(self) -> None:
@@ -28,7 +30,7 @@ class Decoding:
 
     async def feed(self, audio: bytes) -> None:
         """More of the utterance; returns when it is decoded."""
-        await self._run(lambda: self._loaded().feed(audio))
+        await self._run(lambda: self._feed(audio))
 
     async def partial(self) -> str:
         """The words so far."""
@@ -37,6 +39,11 @@ class Decoding:
     async def finish(self) -> Heard | None:
         """End the utterance."""
         return await self._run(self._finish)
+
+    @property
+    def voiced(self) -> float:
+        """Seconds of voice in the utterance so far; between `feed`s and until the next `start`."""
+        return self._voicing.seconds
 
     def close(self) -> None:
         """Give the recogniser back once the thread is done with what it was told; does not wait."""
@@ -54,7 +61,12 @@ class Decoding:
 
     def _start(self) -> None:
         self._loaded().start()
+        self._voicing = Voicing()
         self._in_utterance = True
+
+    def _feed(self, audio: bytes) -> None:
+        self._loaded().feed(audio)
+        self._voicing.add(audio)
 
     def _finish(self) -> Heard | None:
         self._in_utterance = False

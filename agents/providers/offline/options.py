@@ -31,6 +31,12 @@ class OfflineSttOptions(ConfigModel):
     interim_results: bool = False
     """Whether the words so far are reported while the caller speaks."""
 
+    report_unclear: bool = True
+    """Whether speech that is none of the grammar's phrases is reported, as a turn with the text
+    ``[unclear]``: a scripted model then says its ``otherwise``, where the caller would meet silence. Noise,
+    clicks, breath and a short "mm" are never reported. Without a grammar it changes nothing.
+    """
+
 
 class OfflineTtsOptions(ConfigModel):
     """eSpeak NG."""

@@ -2,7 +2,8 @@
 
 Voice activity opens and closes an utterance. In between, audio goes to PocketSphinx piece by piece on a
 thread of its own, so that at the end of speech only the last piece remains to be decoded and the event loop
-that carries the audio never waits. Audio that matches no phrase of the grammar gives no transcript.
+that carries the audio never waits. With a grammar, speech of some length that is none of its phrases is
+reported as `UNCLEAR`, so that it can be answered; other sounds give no transcript.
 """
 
 from __future__ import annotations
@@ -19,10 +20,19 @@ from livekit.agents.utils import AudioBuffer
 
 from agents.providers.offline.decoding import Decoding
 from agents.providers.offline.grammar import Grammar
+from agents.providers.offline.hearing import SAMPLE_RATE
 from agents.providers.offline.options import OfflineSttOptions
-from agents.providers.offline.recogniser import SAMPLE_RATE, Heard
+from agents.providers.offline.recogniser import Heard
 
 logger = logging.getLogger(__name__)
+
+UNCLEAR = "[unclear]"
+"""The transcript of speech that is no phrase of the grammar, with a confidence of 0."""
+_UNCLEAR_SPEECH = 0.5
+"""Seconds of voice activity from which it is worth an answer: "no" has 0.3, "thank you" 0.6, a sentence 0.8
+and more."""
+_UNCLEAR_VOICED = 0.25
+"""Seconds of it that must be voiced: "thank you" has 0.4, a sentence 0.6 and more."""
 
 _BYTES_PER_SECOND = SAMPLE_RATE * 2
 _PIECE = _BYTES_PER_SECOND // 5
@@ -45,6 +55,7 @@ class OfflineSTT(stt.STT[str]):
         self._language = LanguageCode(language)
         self._interim = options.interim_results
         self._grammar = Grammar.of(options.grammar) if options.grammar else None
+        self._report_unclear = options.report_unclear and self._grammar is not None
 
     @property
     def model(self) -> str:
@@ -118,6 +129,8 @@ class _Utterance:
         self.ended_at: float | None = None
         """Wall-clock time at which speech ended; None while it goes on."""
         self.open = True
+        self.speech = 0.0
+        """Seconds of voice activity in it."""
         self.taken = 0
         self._waiting = bytearray()
         self._dropped = 0
@@ -183,7 +196,9 @@ class _Stream(stt.RecognizeStream):
                 current.add(_pcm(event.frames))
             elif event.type == vad.VADEventType.INFERENCE_DONE and current and event.speaking:
                 current.add(_pcm(event.frames))
+                current.speech = event.speech_duration - event.raw_accumulated_silence
             elif event.type == vad.VADEventType.END_OF_SPEECH and current:
+                current.speech = event.speech_duration
                 current.ended_at = time.time() - event.silence_duration
                 current.open = False
                 current = None
@@ -210,13 +225,24 @@ class _Stream(stt.RecognizeStream):
                 if self._parent._interim:  # noqa: SLF001
                     said = await self._report_partial(decoding, said, utterance)
                 if utterance.taken - begun_at >= _MAX_UTTERANCE:
-                    self._report_final(await decoding.finish(), utterance, begun_at)
+                    self._report_final(await self._finish(decoding, utterance), utterance, begun_at)
                     begun_at = utterance.taken
                     await decoding.start()
-            self._report_final(await decoding.finish(), utterance, begun_at)
+            self._report_final(await self._finish(decoding, utterance), utterance, begun_at)
             self._event_ch.send_nowait(
                 stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, speech_end_time=utterance.ended_at)
             )
+
+    async def _finish(self, decoding: Decoding, utterance: _Utterance) -> Heard | None:
+        heard = await decoding.finish()
+        if (
+            heard is None
+            and self._parent._report_unclear  # noqa: SLF001
+            and utterance.speech >= _UNCLEAR_SPEECH
+            and decoding.voiced >= _UNCLEAR_VOICED
+        ):
+            return Heard(UNCLEAR, 0.0)
+        return heard
 
     async def _report_partial(self, decoding: Decoding, said: str, utterance: _Utterance) -> str:
         text = await decoding.partial()
