@@ -206,6 +206,8 @@ class AgentWorkflow:
         for known in (self._state.next, self._state.live):
             if known and known.request.deployment_id == request.deployment_id:
                 return known.state
+        self._state.sequence = max(self._state.sequence, request.seen.sequence)
+        self._state.replicas_started = max(self._state.replicas_started, request.seen.replicas)
         self._supersede(f"Superseded by version {request.version}.", request.actor)
         deployment = self._state.next = Deployment(request)
         self._chronicle.begin(deployment)

@@ -12,6 +12,18 @@ from common.status import Status
 
 
 @dataclass(frozen=True)
+class Seen:
+    """How far the agent's story in Postgres has come: a workflow that begins anew goes on from there.
+
+    Temporal's state may be lost, or an agent's workflow terminated. Numbers that start again are old news to
+    Postgres, and to Temporal they are replicas that run already.
+    """
+
+    sequence: int = 0
+    replicas: int = 0
+
+
+@dataclass(frozen=True)
 class DeployRequest:
     """A wish to run a version of the agent."""
 
@@ -21,6 +33,7 @@ class DeployRequest:
     actor: str
     drain_seconds: float
     """How long the replicas it replaces may go on with their calls."""
+    seen: Seen = Seen()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from db.repositories.deployments import FIRST, DeploymentRepository
 from db.repositories.history import HistoryRepository
 from db.repositories.pages import Cursor
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
-from workflows.types import DeploymentState, DeployRequest, RetryRequest, StopRequest
+from workflows.types import DeploymentState, DeployRequest, RetryRequest, Seen, StopRequest
 
 _LOST = "Temporal knows nothing of this deployment."
 _log = logging.getLogger("bionic.api")
@@ -79,7 +79,8 @@ class DeploymentService:
         replicas = wanted.replicas or await self._replicas_now(deployments, agent)
         drain_seconds = await self._drain_seconds(agents, agent, fallback=version.config)
         row = await deployments.create(agent, uuid4(), version.number, replicas, actor)
-        request = DeployRequest(str(row.id), row.version, row.replicas, actor, drain_seconds)
+        seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
+        request = DeployRequest(str(row.id), row.version, row.replicas, actor, drain_seconds, seen)
         return Accepted(agent.id, agent.slug, agent.name, request, before)
 
     async def start(self, accepted: Accepted) -> DeploymentAnswer:

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from api.services.deployments import DeploymentService
 from common.errors import Conflict
+from db.repositories.deployments import DeploymentRepository
 from db.repositories.unstarted import UnstartedRepository
-from workflows.types import DeployRequest
+from workflows.types import DeployRequest, Seen
 
 _AGE = timedelta(seconds=20)
 """Longer than a request may take, so that nobody else is about to start the same deployment."""
@@ -29,7 +30,10 @@ class Leftovers:
             found = await UnstartedRepository(db_session).left_behind(_AGE)
         drain = self.deployments.settings.bionic_drain_seconds
         for agent, row in found:
-            request = DeployRequest(str(row.id), row.version, row.replicas, row.actor, drain)
+            async with self.deployments.postgres.begin() as db_session:
+                started = await DeploymentRepository(db_session).replicas_started(agent.id)
+            seen = Seen(agent.sequence, started)
+            request = DeployRequest(str(row.id), row.version, row.replicas, row.actor, drain, seen)
             workflows = self.deployments.workflows
             try:
                 await workflows.deploy(str(agent.id), agent.slug, agent.name, request)

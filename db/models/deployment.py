@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, HasCreated, HasId
@@ -16,7 +16,10 @@ class DeploymentRow(HasId, HasCreated, Base):
     """A wish to run `version` with `replicas` registrations."""
 
     __tablename__ = "deployments"
-    __table_args__ = (Index(None, "agent_id", "created_at"),)
+    __table_args__ = (
+        Index(None, "agent_id", "created_at"),
+        Index("ix_deployments_livekit_api_key", text("(livekit ->> 'apiKey')")),
+    )
 
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     version: Mapped[int]

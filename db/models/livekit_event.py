@@ -14,4 +14,4 @@ class LiveKitEventRow(HasCreated, Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     event: Mapped[str]
-    room: Mapped[str | None]
+    room: Mapped[str | None] = mapped_column(index=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -166,9 +166,9 @@ class DeploymentRepository:
         )
         return (await self._db_session.execute(statement)).scalar_one_or_none() is not None
 
-    async def replicas(self, deployment_id: UUID) -> list[ReplicaRow]:
-        """The replicas of a deployment."""
-        statement = (
-            select(ReplicaRow).where(ReplicaRow.deployment_id == deployment_id).order_by(ReplicaRow.number)
+    async def replicas_started(self, agent_id: UUID) -> int:
+        """The highest number that a replica of the agent ever had."""
+        statement = select(func.coalesce(func.max(ReplicaRow.number), 0)).where(
+            ReplicaRow.agent_id == agent_id
         )
-        return list((await self._db_session.execute(statement)).scalars())
+        return (await self._db_session.execute(statement)).scalar_one()

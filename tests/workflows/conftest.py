@@ -34,6 +34,7 @@ from workflows.types import (
     ReplicaInput,
     ReplicaReport,
     RetryRequest,
+    Seen,
     StopRequest,
     ValidateInput,
     ValidateResult,
@@ -104,10 +105,12 @@ class World:
     # --- what a person does ---------------------------------------------------------------------------------
 
     async def deploy(
-        self, version: int, replicas: int = 1, deployment_id: str | None = None
+        self, version: int, replicas: int = 1, deployment_id: str | None = None, seen: Seen | None = None
     ) -> DeploymentState:
         """Wish for a version."""
-        request = DeployRequest(deployment_id or str(uuid.uuid4()), version, replicas, "tester", 1.0)
+        request = DeployRequest(
+            deployment_id or str(uuid.uuid4()), version, replicas, "tester", 1.0, seen or Seen()
+        )
         start = WithStartWorkflowOperation(
             AgentWorkflow.run,
             AgentInput(self.agent_id, "fake"),

@@ -10,6 +10,7 @@ from common.status import Status
 from tests.support.waiting import eventually
 from tests.workflows.conftest import World
 from workflows.policy import agent_workflow_id
+from workflows.types import Seen
 
 pytestmark = pytest.mark.integration
 
@@ -148,6 +149,16 @@ async def test_a_live_deployment_follows_its_replicas(world: World) -> None:
     await eventually(running_again, "running again")
     assert world.story(deployment.deployment_id) == [S, R, Status.DEGRADED, R]
     assert world.records[-1].transitions[-1].attempt == 2
+
+
+async def test_a_workflow_that_was_terminated_goes_on_where_postgres_is(world: World) -> None:
+    first = await world.deploy(1)
+    await world.told(R, first.deployment_id)
+    await world.client.get_workflow_handle(agent_workflow_id(world.agent_id)).terminate("an accident")
+    second = await world.deploy(1, seen=Seen(sequence=7, replicas=1))
+    running = await world.told(R, second.deployment_id)
+    assert running.agent.sequence > 7
+    assert f"agent-{world.agent_id}-v1-r2" in await world.hosting(2)
 
 
 @pytest.mark.parametrize("wish", ["retry", "stop"])

@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
         sa.UniqueConstraint("room", name=op.f("uq_calls_room")),
     )
+    op.create_index(op.f("ix_livekit_events_room"), "livekit_events", ["room"], unique=False)
     op.create_index(op.f("ix_calls_agent_id_created_at"), "calls", ["agent_id", "created_at"], unique=False)
     op.create_index(op.f("ix_calls_created_at_id"), "calls", ["created_at", "id"], unique=False)
     op.create_index(
@@ -111,6 +112,12 @@ def upgrade() -> None:
             ["agent_id"], ["agents.id"], name=op.f("fk_deployments_agent_id_agents"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deployments")),
+    )
+    op.create_index(
+        "ix_deployments_livekit_api_key",
+        "deployments",
+        [sa.literal_column("(livekit ->> 'apiKey')")],
+        unique=False,
     )
     op.create_index(
         op.f("ix_deployments_agent_id_created_at"), "deployments", ["agent_id", "created_at"], unique=False
@@ -206,6 +213,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_replicas_agent_id"), table_name="replicas")
     op.drop_table("replicas")
     op.drop_table("deployment_transitions")
+    op.drop_index("ix_deployments_livekit_api_key", table_name="deployments")
     op.drop_index(op.f("ix_deployments_agent_id_created_at"), table_name="deployments")
     op.drop_table("deployments")
     op.drop_index(
@@ -215,6 +223,7 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_calls_created_at_id"), table_name="calls")
     op.drop_index(op.f("ix_calls_agent_id_created_at"), table_name="calls")
+    op.drop_index(op.f("ix_livekit_events_room"), table_name="livekit_events")
     op.drop_table("calls")
     op.drop_table("agent_versions")
     op.execute("DROP FUNCTION refuse_version_change")
