@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from common.errors import BionicError, InvalidInput
 
@@ -25,6 +25,10 @@ def told_to_temporal() -> Iterator[None]:
     except (SQLAlchemyError, OSError) as error:
         raise ApplicationError("Postgres does not answer.", type=type(error).__name__) from None
     except BionicError as error:
+        category = ApplicationErrorCategory.BENIGN if error.expected else ApplicationErrorCategory.UNSPECIFIED
         raise ApplicationError(
-            _message(error), type=type(error).__name__, non_retryable=not error.retryable
+            _message(error),
+            type=type(error).__name__,
+            non_retryable=not error.retryable,
+            category=category,
         ) from None

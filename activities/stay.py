@@ -30,6 +30,8 @@ HANDOVER_SECONDS = 2.0
 class HostGoing(Unavailable):
     """This host is shutting down; another one takes the agent over."""
 
+    expected = True
+
 
 @dataclass
 class Tenant:

@@ -27,6 +27,8 @@ class BionicError(Exception):
     """Base of every error that a person may read."""
 
     retryable: bool = False
+    expected: bool = False
+    """A part of normal life: worth no warning in a log."""
     status_code: int = 500
 
     def __init__(self, message: str) -> None:
