@@ -11,6 +11,9 @@ from api.clients import Networks
 from common.logs import set_up_logs
 from common.settings import get_settings
 
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and proxies keep an idle connection: it is they who close it, never in mid-request."""
+
 _GRACE_SECONDS = 10
 
 
@@ -28,6 +31,7 @@ def main() -> None:
         server_header=False,
         log_config=None,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
 
 

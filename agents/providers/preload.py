@@ -25,6 +25,12 @@ def _voice() -> None:
     espeak().speak("hello", voice="en", rate=175, pitch=50, on_audio=lambda _audio: True)
 
 
+def _voice_activity() -> None:
+    import livekit.local_inference as local  # noqa: PLC0415
+
+    local.init_vad()
+
+
 def _recogniser() -> None:
     from agents.providers.offline.recogniser import POOL  # noqa: PLC0415
 
@@ -34,7 +40,7 @@ def _recogniser() -> None:
 
 def preload() -> None:
     """Load what every job needs: 5 s on two busy cores, most of it imports; 270 MB that the jobs share."""
-    steps: tuple[Callable[[], None], ...] = (_imports, _voice, _recogniser)
+    steps: tuple[Callable[[], None], ...] = (_imports, _voice, _voice_activity, _recogniser)
     for step in steps:
         try:
             step()
