@@ -102,7 +102,18 @@ class Espeak:
             return 1
 
 
-@cache
+_STARTING = Lock()
+
+
 def espeak() -> Espeak:
-    """The engine of this process. Raises :class:`EspeakError` or OSError when the library is not usable."""
+    """The engine of this process. Raises :class:`EspeakError` or OSError when the library is not usable.
+
+    One thread starts it: two at once would initialise the same C globals, and crash the process.
+    """
+    with _STARTING:
+        return _engine()
+
+
+@cache
+def _engine() -> Espeak:
     return Espeak()
