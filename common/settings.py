@@ -54,9 +54,6 @@ class Settings(BaseSettings):
     agent_runtime_api_url: str = "http://localhost:8080"
     """The API's own base URL as other services and the browser's login link see it."""
 
-    bionic_heartbeat_seconds: float = Field(default=10.0, gt=0.5)
-    """Temporal heartbeat timeout of a hosted agent: a silent host is replaced after this long."""
-
     bionic_drain_seconds: float = Field(default=3600.0, gt=0)
     """How long a replica that takes no new calls may keep its running ones."""
 
