@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -15,8 +14,8 @@ from temporalio.client import Client
 from activities.errors import told_to_temporal
 from activities.reporter import Reporter
 from activities.stay import Stay, Tenant
-from agents.call import CallJob
-from agents.hosting import HostedAgent
+from agents.call_job import CallJob
+from agents.hosting import Facilities, HostedAgent
 from agents.tracing import TraceTarget
 from common.livekit import LiveKitCredentials
 from common.settings import Settings
@@ -39,7 +38,7 @@ class HostActivities:
     client: Client
     settings: Settings
     http: aiohttp.ClientSession
-    load: Callable[[], float]
+    facilities: Facilities
     tenants: dict[str, Tenant] = field(default_factory=dict)
     """The agents on this host by the id of their replica."""
 

@@ -88,7 +88,7 @@ class Stay:
             # The first attempt comes straight from validation; a later one wants to know why.
             await check_livekit(credentials, self._host.http)
         names = [f"{self._replica.slug}@v{self._replica.version}", self._replica.slug]
-        agent = HostedAgent(job, credentials, names, self._host.load)
+        agent = HostedAgent(job, credentials, names, self._host.facilities)
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant
         await agent.register()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,70 +19,62 @@ from livekit.agents import (
 )
 from opentelemetry import trace
 
-from agents import tracing
+from agents.call_job import CallJob
 from agents.config import AgentConfig, join_secrets
 from agents.providers.registry import build_llm, build_stt, build_tts, build_vad
 from agents.recorder import CallRecorder, turn_of
-from agents.tracing import TraceTarget
+from agents.tracing import CallTraces, describe_call
 
 logger = logging.getLogger(__name__)
 
+TRACES = "traces"
+"""Where a process keeps its `CallTraces`."""
 
-@dataclass(frozen=True)
-class CallJob:
-    """What a job process needs to hold a call for one version of an agent.
 
-    It is pickled to the job process when that is forked, so it travels over a local pipe and nowhere else.
-    """
+def make_ready(process: JobProcess) -> None:
+    """Runs in a fresh job process, which does not know yet whose call it will hold."""
+    process.userdata[TRACES] = CallTraces()
 
-    agent_id: UUID
-    slug: str
-    version: int
-    config: dict[str, Any]
-    secrets: dict[str, str] = field(repr=False)
-    database_url: str = field(repr=False)
-    traces: TraceTarget | None = None
 
-    def prepare(self, process: JobProcess) -> None:
-        """Runs in a fresh job process before its job: the first span must find the tracer."""
-        process.userdata["tracing"] = tracing.start(self.traces, self.slug, self.version)
+async def hold_call(ctx: JobContext) -> None:
+    """Join the room and talk until the caller leaves. The job holds a `CallJob`."""
+    call = CallJob.take_out_of(ctx.job)
+    async with asyncio.TaskGroup() as join:
+        # The caller waits for the agent to appear: joining begins before all that can be done meanwhile.
+        join.create_task(ctx.connect())
+        await asyncio.sleep(0)
+        ctx.proc.userdata[TRACES].send_to(call.traces)
+        config = join_secrets(call.config, call.secrets)
+        session = _session(config)
+        recorder = _record(call, ctx, session)
+    _end_job_with(session, ctx)
+    options = room_io.RoomOptions(video_input=False, delete_room_on_close=False)
+    await session.start(
+        Agent(instructions=config.instructions), room=ctx.room, room_options=options, record=False
+    )
+    recorder.joined()
+    if config.greeting:
+        session.say(config.greeting)
 
-    async def run(self, ctx: JobContext) -> None:
-        """Join the room and talk until the caller leaves."""
-        config = join_secrets(self.config, self.secrets)
-        async with asyncio.TaskGroup() as join:
-            # The caller waits for the agent to appear: joining begins before all that can be done meanwhile.
-            join.create_task(ctx.connect())
-            await asyncio.sleep(0)
-            session = _session(config)
-            recorder = self._record(ctx, session)
-        _end_job_with(session, ctx)
-        options = room_io.RoomOptions(video_input=False, delete_room_on_close=False)
-        await session.start(
-            Agent(instructions=config.instructions), room=ctx.room, room_options=options, record=False
-        )
-        recorder.joined()
-        if config.greeting:
-            session.say(config.greeting)
 
-    def _record(self, ctx: JobContext, session: AgentSession[Any]) -> CallRecorder:
-        recorder = CallRecorder(
-            self.database_url,
-            call_id=_call_id(ctx),
-            agent_id=self.agent_id,
-            version=self.version,
-            room=ctx.job.room.name,
-            trace_id=tracing.describe_call(trace.get_current_span(), ctx.job.room.name, self.slug),
-        )
+def _record(call: CallJob, ctx: JobContext, session: AgentSession[Any]) -> CallRecorder:
+    recorder = CallRecorder(
+        call.database_url,
+        call_id=_call_id(ctx),
+        agent_id=call.agent_id,
+        version=call.version,
+        room=ctx.job.room.name,
+        trace_id=describe_call(trace.get_current_span(), ctx.job.room.name, call.slug, call.version),
+    )
 
-        @session.on("conversation_item_added")
-        def _on_item(event: ConversationItemAddedEvent) -> None:
-            turn = turn_of(event.item)
-            if turn:
-                recorder.add(turn)
+    @session.on("conversation_item_added")
+    def _on_item(event: ConversationItemAddedEvent) -> None:
+        turn = turn_of(event.item)
+        if turn:
+            recorder.add(turn)
 
-        ctx.add_shutdown_callback(recorder.close)
-        return recorder
+    ctx.add_shutdown_callback(recorder.close)
+    return recorder
 
 
 def _session(config: AgentConfig) -> AgentSession[Any]:

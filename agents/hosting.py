@@ -1,136 +1,125 @@
-"""Registrations with LiveKit: how an agent becomes callable, and how it stops being so."""
+"""Agents on a host: how one becomes callable, and how it stops being so."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-from livekit.agents import AgentServer, JobRequest
-from livekit.agents import worker as livekit_worker
+import aiohttp
 
-from agents.call import CallJob
+from agents.call_job import CallJob
+from agents.jobs import JobPool
+from agents.load import HostLoad
+from agents.registration import Registration
 from common.errors import LiveKitUnreachable
 from common.livekit import LiveKitCredentials
 
 logger = logging.getLogger(__name__)
 
 REGISTER_SECONDS = 10.0
-CONNECT_RETRIES = 4
-"""Tries of livekit-agents itself, after 0, 2, 4 and 6 seconds; after that Temporal's retry policy decides."""
-
 DEADLINE_LOOK_SECONDS = 0.5
-
 CLOSE_SECONDS = 30.0
-PRELOAD = ["agents.preload"]
 
-# livekit-agents asks for the load twice a second to steer its pool of idle processes. We keep no idle
-# processes, so with hundreds of registrations in a process that only burns CPU.
-livekit_worker.UPDATE_LOAD_INTERVAL = 5.0
+
+@dataclass(frozen=True)
+class Facilities:
+    """What all agents of a host share."""
+
+    pool: JobPool
+    load: HostLoad
+    http: aiohttp.ClientSession
+    """For the websockets: as many as there are names."""
+
+
+@asynccontextmanager
+async def open_facilities(measure_load: Callable[[], float]) -> AsyncIterator[Facilities]:
+    """Job processes that wait for calls, for as long as the block lasts. The forkserver must be warm."""
+    load = HostLoad(measure_load)
+    pool = JobPool()
+    keeper = asyncio.create_task(load.keep(), name="load")
+    try:
+        await pool.start()
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+            yield Facilities(pool, load, http)
+    finally:
+        keeper.cancel()
+        await pool.close()
 
 
 class HostedAgent:
     """One version of an agent, registered with LiveKit under each of its names.
 
-    Every name is a websocket of its own; every call is a forked process of its own.
+    Every name is a websocket of its own; every call is a process of its own.
     """
 
     def __init__(
-        self, job: CallJob, livekit: LiveKitCredentials, names: list[str], load: Callable[[], float]
+        self, call: CallJob, livekit: LiveKitCredentials, names: list[str], shared: Facilities
     ) -> None:
-        self.names = names
-        self.calls_taken = 0
-        self._job = job
+        self._slug = call.slug
         self._livekit = livekit
-        self._worker_ids: dict[str, str] = {}
-        self._servers = {name: self._server(name, load) for name in names}
+        self._load = shared.load
+        self._registrations = [
+            Registration(name, call, livekit, shared.pool, shared.http, lambda: shared.load.value)
+            for name in names
+        ]
         self._running: list[asyncio.Task[None]] = []
         self._told = asyncio.Event()
         self._deadline = math.inf
         self._departure: asyncio.Task[None] | None = None
 
-    def _server(self, name: str, load: Callable[[], float]) -> AgentServer:
-        server = AgentServer(
-            ws_url=self._livekit.service_url,
-            api_key=self._livekit.api_key,
-            api_secret=self._livekit.api_secret,
-            host="127.0.0.1",
-            port=0,
-            num_idle_processes=0,
-            load_threshold=math.inf,
-            load_fnc=load,
-            max_retry=CONNECT_RETRIES,
-            http_proxy=None,
-            setup_fnc=self._job.prepare,
-            preload_modules=PRELOAD,
-        )
-        server.rtc_session(self._job.run, agent_name=name, on_request=self._take)
-
-        @server.on("worker_registered")
-        def _on_registered(worker_id: str, _info: object) -> None:
-            self._worker_ids[name] = worker_id
-
-        return server
-
-    async def _take(self, request: JobRequest) -> None:
-        self.calls_taken += 1
-        await request.accept(name=self._job.slug)
-
     @property
     def worker_id(self) -> str:
         """LiveKit's id of the first name's registration."""
-        return self._worker_ids.get(self.names[0], "")
+        return self._registrations[0].worker_id
 
     @property
     def active_calls(self) -> int:
         """Calls that are going on now."""
-        return sum(len(server.active_jobs) for server in self._servers.values() if self._running)
+        return sum(registration.active_calls for registration in self._registrations)
+
+    @property
+    def calls_taken(self) -> int:
+        """Calls since the agent is here."""
+        return sum(registration.calls_taken for registration in self._registrations)
 
     @property
     def connected(self) -> bool:
         """Whether LiveKit can reach every registration now."""
-        # livekit-agents tells when a connection was made, not when one was lost.
-        return not any(server._connecting for server in self._servers.values())  # noqa: SLF001
+        return all(registration.connected for registration in self._registrations)
 
     async def register(self) -> str:
         """Connect and register every name; returns LiveKit's id of the first.
 
         Raises:
+            LiveKitRefused: the key or the secret is wrong.
             LiveKitUnreachable: LiveKit did not take the registrations within `REGISTER_SECONDS`.
         """
-        self._running = [
-            asyncio.create_task(server.run(devmode=False), name=f"agent {name}")
-            for name, server in self._servers.items()
-        ]
-        registered = asyncio.create_task(self._all_registered())
+        for registration in self._registrations:
+            self._load.add(registration)
+            self._running.append(asyncio.create_task(registration.run(), name=f"agent {registration.name}"))
+        everything = asyncio.create_task(self._all_registered())
         try:
-            await asyncio.wait(
-                [registered, *self._running], timeout=REGISTER_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            done, _ = await asyncio.wait(
+                [everything, *self._running], timeout=REGISTER_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            registered.cancel()
-        if len(self._worker_ids) < len(self.names):
+            everything.cancel()
+        for ended in done - {everything}:
+            ended.result()  # it ends by an error only
+        if everything not in done:
             raise LiveKitUnreachable(f"LiveKit at {self._livekit.url} did not take the registration.")
         return self.worker_id
 
     async def _all_registered(self) -> None:
-        futures = []
-        for name, server in self._servers.items():
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            futures.append(future)
-
-            def _done(*_: object, future: asyncio.Future[None] = future) -> None:
-                if not future.done():
-                    future.set_result(None)
-
-            server.once("worker_registered", _done)
-            if name in self._worker_ids:
-                _done()
-        await asyncio.gather(*futures)
+        for registration in self._registrations:
+            await registration.registered.wait()
 
     async def lost(self) -> None:
-        """Return once a registration is gone for good: livekit-agents gave up connecting again."""
+        """Return once a registration is gone for good: connecting again was given up."""
         await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
     @property
@@ -150,12 +139,11 @@ class HostedAgent:
         self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
         self._told.set()
         if self._departure is None:
-            self._departure = asyncio.create_task(self._depart(), name=f"departure of {self._job.slug}")
+            self._departure = asyncio.create_task(self._depart(), name=f"departure of {self._slug}")
         return self._departure
 
     async def _depart(self) -> None:
-        # `drain` waits for the calls, and holds a lock that `aclose` needs: it must be over before that.
-        draining = [asyncio.create_task(server.drain(timeout=None)) for server in self._servers.values()]
+        draining = [asyncio.create_task(registration.drain()) for registration in self._registrations]
         try:
             await self._until_deadline(draining)
         finally:
@@ -172,16 +160,16 @@ class HostedAgent:
             patience = min(DEADLINE_LOOK_SECONDS, self._deadline - loop.time())
             _, pending = await asyncio.wait(pending, timeout=patience)
         if pending and self.active_calls:
-            logger.warning("calls are cut: the time to drain is over", extra={"agent": self._job.slug})
+            logger.warning("calls are cut: the time to drain is over", extra={"agent": self._slug})
 
     async def _close(self) -> None:
-        closing = asyncio.gather(
-            *(server.aclose() for server in self._servers.values()), return_exceptions=True
-        )
+        """End what calls are left, then the connections."""
         try:
-            await asyncio.wait_for(closing, CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(registration.end_calls() for registration in self._registrations))
         except TimeoutError:
-            logger.exception("a registration did not close", extra={"agent": self._job.slug})
-        for task in self._running:
+            logger.exception("a call did not end", extra={"agent": self._slug})
+        for registration, task in zip(self._registrations, self._running, strict=False):
+            self._load.remove(registration)
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

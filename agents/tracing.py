@@ -40,31 +40,44 @@ class TraceTarget:
         return {"Authorization": f"Basic {pair}", "x-langfuse-ingestion-version": "4"}
 
 
-def start(target: TraceTarget | None, slug: str, version: int) -> TracerProvider | None:
-    """Send this process's spans to `target`; None when there is no target.
+class CallTraces:
+    """The tracer of one job process. Made before its call is known, so that the first span finds it.
 
-    Spans leave on a thread of their own: a LangFuse that is slow or away costs the caller nothing.
+    A span is sent when it ends, and the first one ends with the call: it is early enough to say where they go
+    once the call has begun. They leave on a thread of their own: a LangFuse that is slow or away costs the
+    caller nothing.
     """
-    if target is None:
-        return None
-    resource = Resource.create(
-        {"service.name": "bionic-agents", "agent.slug": slug, "agent.version": version}
-    )
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    exporter = OTLPSpanExporter(endpoint=target.endpoint, headers=target.headers, timeout=EXPORT_SECONDS)
-    provider.add_span_processor(
-        BatchSpanProcessor(exporter, max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1000)
-    )
-    set_tracer_provider(provider)
-    # A job process leaves through multiprocessing's exit, which skips `atexit`.
-    Finalize(None, provider.shutdown, exitpriority=10)
-    return provider
+
+    def __init__(self) -> None:
+        self._provider = TracerProvider(
+            resource=Resource.create({"service.name": "bionic-agents"}), shutdown_on_exit=False
+        )
+        set_tracer_provider(self._provider)
+
+    def send_to(self, target: TraceTarget | None) -> None:
+        """Send the call's spans to `target`, or make no more of them."""
+        if target is None:
+            set_tracer_provider(trace.NoOpTracerProvider())
+            return
+        exporter = OTLPSpanExporter(endpoint=target.endpoint, headers=target.headers, timeout=EXPORT_SECONDS)
+        self._provider.add_span_processor(
+            BatchSpanProcessor(exporter, max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1000)
+        )
+        # A job process leaves through multiprocessing's exit, which skips `atexit`.
+        Finalize(None, self._provider.shutdown, exitpriority=10)
 
 
-def describe_call(span: trace.Span, room: str, slug: str) -> str | None:
+def describe_call(span: trace.Span, room: str, slug: str, version: int) -> str | None:
     """Tell LangFuse which call the trace is of; returns the trace's id in hex, None without tracing."""
     context = span.get_span_context()
     if not span.is_recording() or not context.is_valid:
         return None
-    span.set_attributes({"langfuse.trace.name": f"call {slug}", "langfuse.session.id": room})
+    span.set_attributes(
+        {
+            "langfuse.trace.name": f"call {slug}",
+            "langfuse.session.id": room,
+            "agent.slug": slug,
+            "agent.version": version,
+        }
+    )
     return trace.format_trace_id(context.trace_id)

@@ -6,7 +6,14 @@ import multiprocessing
 import os
 import time
 
-from agents.hosting import PRELOAD
+from livekit.agents.utils import http_context
+
+PRELOAD = [
+    "agents.preload",
+    "livekit.agents.ipc._preload",
+    # It must come last: what is loaded by then is kept out of garbage collection, so that processes share it.
+    "livekit.agents.ipc._preload_freeze",
+]
 
 
 def _nothing() -> None:
@@ -14,18 +21,15 @@ def _nothing() -> None:
 
 
 def warm_forkserver(timeout: float = 60.0) -> float:
-    """Start the forkserver with everything preloaded and fork one trial process; returns the seconds.
-
-    The list is the one that livekit-agents asks for later; the first to ask wins. Its freeze comes last.
-    """
+    """Start the forkserver with everything preloaded and fork one trial process; returns the seconds."""
     started = time.monotonic()
     # By default LiveKit's preload loads a turn detector that no agent of ours uses: 244 MB, and a fork takes
     # the longer the more memory it has to map. The voice activity model is in our preload.
     os.environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] = "0"
+    # Job processes inherit it: without a system's trust store LiveKit's Rust part finds no roots.
+    http_context._set_default_cert_env()  # noqa: SLF001
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        [*PRELOAD, "livekit.agents.ipc._preload", "livekit.agents.ipc._preload_freeze"]
-    )
+    context.set_forkserver_preload(PRELOAD)
     trial = context.Process(target=_nothing, name="warm-up")
     trial.start()
     trial.join(timeout)

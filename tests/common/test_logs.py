@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from agents.call import CallJob
+from agents.call_job import CallJob
 from agents.tracing import TraceTarget
 from common.livekit import LiveKitCredentials
 from common.logs import KeyValueFormatter

@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.hosting import HostActivities
+from agents.hosting import open_facilities
 from agents.warm import warm_forkserver
 from common.logs import set_up_logs
 from common.settings import Settings, get_settings
@@ -86,8 +87,8 @@ async def run(settings: Settings) -> None:
         settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
     )
     try:
-        async with aiohttp.ClientSession() as http:
-            activities = HostActivities(host_name(), database, client, settings, http, cpu_load)
+        async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
+            activities = HostActivities(host_name(), database, client, settings, http, facilities)
             async with running(*host_workers(client, activities)) as ended:
                 extra = {"host": activities.host, "warm_s": round(took, 1)}
                 logger.info("runtime host ready", extra=extra)

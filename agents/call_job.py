@@ -1,0 +1,47 @@
+"""What a job process needs to know of its call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from livekit.protocol.agent import Job
+from pydantic import TypeAdapter
+
+from agents.tracing import TraceTarget
+
+_PARCEL = "bionic"
+
+
+@dataclass(frozen=True)
+class CallJob:
+    """One version of an agent, as a job process needs it to hold a call.
+
+    It is handed over with the job, through the pipe between a host and its own process, and goes nowhere
+    else.
+    """
+
+    agent_id: UUID
+    slug: str
+    version: int
+    config: dict[str, Any]
+    secrets: dict[str, str] = field(repr=False)
+    database_url: str = field(repr=False)
+    traces: TraceTarget | None = None
+
+    def put_into(self, job: Job) -> None:
+        """Add this to the job's metadata: whichever process gets the job finds it there."""
+        parcel = {_PARCEL: _ADAPTER.dump_python(self, mode="json"), "metadata": job.metadata}
+        job.metadata = json.dumps(parcel)
+
+    @classmethod
+    def take_out_of(cls, job: Job) -> CallJob:
+        """Undo `put_into`."""
+        parcel = json.loads(job.metadata)
+        job.metadata = parcel["metadata"]
+        return _ADAPTER.validate_python(parcel[_PARCEL])
+
+
+_ADAPTER = TypeAdapter(CallJob)

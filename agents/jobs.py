@@ -1,0 +1,96 @@
+"""The job processes of a host: every call has one of its own, and a few wait for the next call.
+
+They are shared by all agents of the host. What a call is about travels with its job, so that any waiting
+process can hold any call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+from collections.abc import Callable
+
+from livekit.agents.ipc.job_executor import JobExecutor, JobStatus
+from livekit.agents.ipc.proc_pool import ProcPool
+from livekit.agents.job import JobExecutorType, RunningJobInfo
+
+from agents.call import hold_call, make_ready
+from agents.call_job import CallJob
+
+logger = logging.getLogger(__name__)
+
+SPARE = 2
+"""Job processes that wait for a call. They share their memory with the forkserver: some 16 MB each."""
+
+INITIALIZE_SECONDS = 10.0
+CLOSE_SECONDS = 10.0
+"""How long a call has to say goodbye when it is ended; then its process is killed."""
+
+MEMORY_WARN_MB = 1000.0
+
+Ended = Callable[[bool], None]
+"""Told when a call's process is gone, and whether it ended well."""
+
+
+class JobPool:
+    """Starts job processes, hands them calls and tells when they are gone."""
+
+    def __init__(self, spare: int = SPARE) -> None:
+        self._pool = ProcPool(
+            initialize_process_fnc=make_ready,
+            job_entrypoint_fnc=hold_call,
+            session_end_fnc=None,
+            simulation_end_fnc=None,
+            num_idle_processes=spare,
+            initialize_timeout=INITIALIZE_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            session_end_timeout=CLOSE_SECONDS,
+            inference_executor=None,
+            job_executor_type=JobExecutorType.PROCESS,
+            mp_ctx=multiprocessing.get_context("forkserver"),
+            memory_warn_mb=MEMORY_WARN_MB,
+            memory_limit_mb=0,
+            http_proxy=None,
+            loop=asyncio.get_running_loop(),
+        )
+        self._listeners: dict[str, Ended] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._pool.on("process_closed", self._on_closed)
+
+    async def start(self) -> None:
+        """Return when the spare processes are there."""
+        await self._pool.start()
+
+    async def launch(self, info: RunningJobInfo, call: CallJob, ended: Ended) -> None:
+        """Hold a call in a process of its own; `ended` is told when that is gone.
+
+        Raises:
+            Exception: no process could be started for it.
+        """
+        call.put_into(info.job)
+        self._listeners[info.job.id] = ended
+        try:
+            await self._pool.launch_job(info)
+        except BaseException:
+            del self._listeners[info.job.id]
+            raise
+
+    def end(self, job_id: str) -> None:
+        """Have a call end; its process is killed when it does not within `CLOSE_SECONDS`."""
+        executor = self._pool.get_by_job_id(job_id)
+        if executor is not None:
+            task = asyncio.create_task(executor.aclose(), name=f"end of job {job_id}")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    def _on_closed(self, executor: JobExecutor) -> None:
+        job = executor.running_job
+        ended = self._listeners.pop(job.job.id, None) if job else None
+        if ended:
+            ended(executor.status is JobStatus.SUCCESS)
+
+    async def close(self) -> None:
+        """End every process."""
+        await self._pool.aclose()
+        await asyncio.gather(*self._ending, return_exceptions=True)

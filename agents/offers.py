@@ -1,0 +1,149 @@
+"""The calls that come by one registered name: offered by LiveKit, assigned, held, over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+
+from livekit.agents.job import JobAcceptArguments, RunningJobInfo
+from livekit.protocol import agent as lk
+
+from agents.call_job import CallJob
+from agents.jobs import JobPool
+
+logger = logging.getLogger(__name__)
+
+ASSIGNMENT_SECONDS = 7.5
+"""LiveKit's own limit between a yes and its assignment."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A job to which we said yes, until LiveKit assigns it."""
+
+    job: lk.Job
+    accept: JobAcceptArguments
+    received_at: float
+    accepted_at: float
+    expiry: asyncio.TimerHandle
+
+
+class Offers:
+    """Says yes to what LiveKit offers until told otherwise, and follows each call to its end.
+
+    Everything that is offered is taken: how busy the host is told LiveKit before.
+    """
+
+    def __init__(
+        self, name: str, call: CallJob, pool: JobPool, send: Callable[[lk.WorkerMessage], Awaitable[None]]
+    ) -> None:
+        self.taken = 0
+        self.refusing = False
+        """Set once no new calls are taken."""
+        self._name, self._call, self._pool, self._send = name, call, pool, send
+        self._open: dict[str, Offer] = {}
+        self._jobs: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    @property
+    def jobs(self) -> list[str]:
+        """LiveKit's ids of the calls that are going on."""
+        return sorted(self._jobs)
+
+    async def consider(self, job: lk.Job) -> None:
+        """Answer an offer."""
+        received = time.time()
+        if self.refusing:
+            refusal = lk.AvailabilityResponse(job_id=job.id, available=False)
+            await self._send(lk.WorkerMessage(availability=refusal))
+            return
+        accept = JobAcceptArguments(name=self._call.slug, identity=f"agent-{job.id}", metadata="")
+        expiry = asyncio.get_running_loop().call_later(ASSIGNMENT_SECONDS, self._expire, job.id)
+        self._open[job.id] = Offer(job, accept, received, time.time(), expiry)
+        self._quiet.clear()
+        answer = lk.AvailabilityResponse(
+            job_id=job.id,
+            available=True,
+            participant_identity=accept.identity,
+            participant_name=accept.name,
+        )
+        await self._send(lk.WorkerMessage(availability=answer))
+
+    def _expire(self, job_id: str) -> None:
+        if self._open.pop(job_id, None):
+            logger.warning("LiveKit did not assign a job that was accepted", extra=self._about(job_id))
+        self._look_for_quiet()
+
+    def take(self, assignment: lk.JobAssignment, url: str, worker_id: str) -> None:
+        """Hold the call that LiveKit assigned; `url` is where, unless the assignment says so."""
+        offer = self._open.pop(assignment.job.id, None)
+        if offer is None:
+            logger.warning("LiveKit assigned an unknown job", extra=self._about(assignment.job.id))
+            return
+        offer.expiry.cancel()
+        info = RunningJobInfo(
+            accept_arguments=offer.accept,
+            job=offer.job,
+            url=assignment.url or url,
+            token=assignment.token,
+            worker_id=worker_id,
+            fake_job=False,
+            received_at=offer.received_at,
+            accepted_at=offer.accepted_at,
+            assigned_at=time.time(),
+        )
+        self.taken += 1
+        self._jobs.add(info.job.id)
+        self._spawn(self._launch(info))
+
+    async def _launch(self, info: RunningJobInfo) -> None:
+        job_id = info.job.id
+        try:
+            await self._pool.launch(info, self._call, lambda well: self._over(job_id, well=well))
+        except Exception:
+            logger.exception("no process could be started for a call", extra=self._about(job_id))
+            self._over(job_id, well=False)
+            return
+        await self._tell_of(job_id, lk.JobStatus.JS_RUNNING)
+
+    def _over(self, job_id: str, *, well: bool) -> None:
+        """A call's process is gone."""
+        self._jobs.discard(job_id)
+        self._look_for_quiet()
+        self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))
+
+    async def _tell_of(self, job_id: str, status: lk.JobStatus) -> None:
+        await self._send(lk.WorkerMessage(update_job=lk.UpdateJobStatus(job_id=job_id, status=status)))
+
+    def end(self, job_id: str) -> None:
+        """LiveKit wants a call to end."""
+        if job_id in self._jobs:
+            self._pool.end(job_id)
+
+    async def over(self) -> None:
+        """Return when no call is left, and none is about to begin."""
+        await self._quiet.wait()
+
+    async def end_all(self) -> None:
+        """End the calls that are left; return when their processes are gone and LiveKit was told."""
+        for job_id in self.jobs:
+            self._pool.end(job_id)
+        await self._quiet.wait()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work, name=f"call of {self._name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _look_for_quiet(self) -> None:
+        if not self._jobs and not self._open:
+            self._quiet.set()
+
+    def _about(self, job_id: str) -> dict[str, str]:
+        return {"agent": self._name, "job": job_id}
