@@ -1,0 +1,275 @@
+"""The worker protocol, spoken with a LiveKit that does what the test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import aiohttp
+import pytest
+from aiohttp import web
+from livekit.agents.job import RunningJobInfo
+from livekit.protocol import agent as lk
+
+from agents import offers, registration
+from agents.call_job import CallJob
+from agents.jobs import Ended
+from agents.registration import Registration
+from common.errors import LiveKitRefused, LiveKitUnreachable
+from common.livekit import LiveKitCredentials
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.unit
+
+CALL = CallJob(UUID(int=1), "shop", 3, {}, {}, "postgresql://nowhere/db")
+
+
+class FakePool:
+    """Takes calls without any process."""
+
+    def __init__(self) -> None:
+        self.launched: dict[str, tuple[RunningJobInfo, CallJob, Ended]] = {}
+        self.ended: list[str] = []
+        self.broken = False
+
+    async def launch(self, info: RunningJobInfo, call: CallJob, ended: Ended) -> None:
+        """As the real one."""
+        if self.broken:
+            raise RuntimeError("no process")
+        self.launched[info.job.id] = (info, call, ended)
+
+    def end(self, job_id: str) -> None:
+        """As the real one; the process goes at once."""
+        self.ended.append(job_id)
+        self.launched[job_id][2](True)
+
+    def over(self, job_id: str, *, well: bool) -> None:
+        """The process of a call is gone."""
+        self.launched[job_id][2](well)
+
+
+class FakeLiveKit:
+    """One end of the websocket; `status` other than 101 refuses the handshake."""
+
+    def __init__(self) -> None:
+        self.status = 101
+        self.names: list[str] = []
+        self.said: list[lk.WorkerMessage] = []
+        self.sockets: list[web.WebSocketResponse] = []
+        self.url = ""
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """`/agent`."""
+        if self.status != 101:
+            return web.Response(status=self.status)
+        assert request.headers["Authorization"].startswith("Bearer ")
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        first = lk.WorkerMessage.FromString(await socket.receive_bytes())
+        self.names.append(first.register.agent_name)
+        self.sockets.append(socket)
+        answer = lk.RegisterWorkerResponse(worker_id=f"AW_{len(self.sockets)}")
+        await socket.send_bytes(lk.ServerMessage(register=answer).SerializeToString())
+        async for message in socket:
+            self.said.append(lk.WorkerMessage.FromString(message.data))
+        return socket
+
+    async def say(self, **message: object) -> None:
+        """A message on the newest connection."""
+        await self.sockets[-1].send_bytes(lk.ServerMessage(**message).SerializeToString())  # type: ignore[arg-type]
+
+    async def hears(self, what: str, count: int = 1) -> lk.WorkerMessage:
+        """The `count`-th message of a kind."""
+
+        async def look() -> lk.WorkerMessage | None:
+            found = [message for message in self.said if message.HasField(what)]  # type: ignore[arg-type]
+            return found[count - 1] if len(found) >= count else None
+
+        return await eventually(look, f"{what} number {count} (said: {self.said})", seconds=5)
+
+    async def offers(self, job_id: str) -> lk.AvailabilityResponse:
+        """Offer a job; the answer to it."""
+        count = sum(message.HasField("availability") for message in self.said) + 1
+        await self.say(availability=lk.AvailabilityRequest(job=lk.Job(id=job_id, metadata='{"callId": "c"}')))
+        return (await self.hears("availability", count)).availability
+
+    async def assigns(self, job_id: str) -> None:
+        """Assign a job that was accepted."""
+        await self.say(assignment=lk.JobAssignment(job=lk.Job(id=job_id), token="the-token"))
+
+
+@pytest.fixture
+async def livekit(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeLiveKit]:
+    monkeypatch.setattr(registration, "RETRY_SECONDS", (0.0, 0.01, 0.01, 0.01))
+    fake = FakeLiveKit()
+    app = web.Application()
+    app.router.add_get("/agent", fake.serve)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    fake.url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
+    yield fake
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def registered(
+    livekit: FakeLiveKit, pool: FakePool
+) -> AsyncIterator[tuple[Registration, asyncio.Task[None]]]:
+    """A registration that runs for the block."""
+    credentials = LiveKitCredentials(livekit.url, "key", "secret-of-at-least-thirty-two-bytes")
+    async with aiohttp.ClientSession() as http:
+        one = Registration("shop@v3", CALL, credentials, pool, http, lambda: 0.25)  # type: ignore[arg-type]
+        task = asyncio.create_task(one.run())
+        try:
+            await asyncio.wait(
+                {task, asyncio.create_task(one.registered.wait())}, return_when="FIRST_COMPLETED"
+            )
+            yield one, task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_name_registers_and_tells_its_load(livekit: FakeLiveKit) -> None:
+    async with registered(livekit, FakePool()) as (one, _):
+        assert (livekit.names, one.worker_id, one.connected) == (["shop@v3"], "AW_1", True)
+        update = (await livekit.hears("update_worker")).update_worker
+        assert (update.status, update.load) == (lk.WorkerStatus.WS_AVAILABLE, 0.25)
+        await one.tell_load(0.5)
+        assert (await livekit.hears("update_worker", 2)).update_worker.load == 0.5
+
+
+async def test_a_call_is_accepted_launched_and_told_of_to_its_end(livekit: FakeLiveKit) -> None:
+    pool = FakePool()
+    async with registered(livekit, pool) as (one, _):
+        answer = await livekit.offers("J1")
+        assert (answer.available, answer.participant_name) == (True, "shop")
+        assert answer.participant_identity == "agent-J1"
+        await livekit.assigns("J1")
+        assert (await livekit.hears("update_job")).update_job.status == lk.JobStatus.JS_RUNNING
+        info, call, _ended = pool.launched["J1"]
+        assert (info.token, info.url, info.worker_id, call) == ("the-token", livekit.url, "AW_1", CALL)
+        assert 0 < info.received_at <= info.accepted_at <= info.assigned_at
+        assert (one.active_calls, one.calls_taken) == (1, 1)
+        pool.over("J1", well=False)
+        assert (await livekit.hears("update_job", 2)).update_job.status == lk.JobStatus.JS_FAILED
+        assert (one.active_calls, one.calls_taken) == (0, 1)
+
+
+async def test_a_call_for_which_there_is_no_process_has_failed(livekit: FakeLiveKit) -> None:
+    pool = FakePool()
+    pool.broken = True
+    async with registered(livekit, pool) as (one, _):
+        await livekit.offers("J1")
+        await livekit.assigns("J1")
+        assert (await livekit.hears("update_job")).update_job.status == lk.JobStatus.JS_FAILED
+        assert one.active_calls == 0
+
+
+async def test_livekit_can_end_a_call_of_this_name_only(livekit: FakeLiveKit) -> None:
+    pool = FakePool()
+    async with registered(livekit, pool):
+        await livekit.offers("J1")
+        await livekit.assigns("J1")
+        await livekit.hears("update_job")
+        await livekit.say(termination=lk.JobTermination(job_id="somebody-else's"))
+        await livekit.say(termination=lk.JobTermination(job_id="J1"))
+        assert (await livekit.hears("update_job", 2)).update_job.status == lk.JobStatus.JS_SUCCESS
+        assert pool.ended == ["J1"]
+
+
+async def test_one_that_drains_refuses_calls_and_waits_for_those_it_has(livekit: FakeLiveKit) -> None:
+    pool = FakePool()
+    async with registered(livekit, pool) as (one, _):
+        await livekit.offers("J1")
+        draining = asyncio.create_task(one.drain())
+        update = (await livekit.hears("update_worker", 2)).update_worker
+        assert update.status == lk.WorkerStatus.WS_FULL
+        assert not (await livekit.offers("J2")).available
+        # Accepted before, assigned only now: it is held all the same.
+        await livekit.assigns("J1")
+        await livekit.hears("update_job")
+        assert not draining.done()
+        pool.over("J1", well=True)
+        await asyncio.wait_for(draining, 5)
+
+
+async def test_ending_all_calls_leaves_none(livekit: FakeLiveKit) -> None:
+    pool = FakePool()
+    async with registered(livekit, pool) as (one, _):
+        for job_id in ("J1", "J2"):
+            await livekit.offers(job_id)
+            await livekit.assigns(job_id)
+        await livekit.hears("update_job", 2)
+        await asyncio.wait_for(one.end_calls(), 5)
+        assert (sorted(pool.ended), one.active_calls) == (["J1", "J2"], 0)
+        await livekit.hears("update_job", 4)
+
+
+async def test_an_offer_that_is_never_assigned_does_not_keep_an_agent_from_leaving(
+    livekit: FakeLiveKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offers, "ASSIGNMENT_SECONDS", 0.05)
+    pool = FakePool()
+    async with registered(livekit, pool) as (one, _):
+        await livekit.offers("J1")
+        await asyncio.wait_for(one.drain(), 5)
+        await livekit.assigns("J1")
+        await livekit.offers("J2")  # the answer shows that the late assignment was read, and ignored
+        assert pool.launched == {}
+
+
+async def test_a_lost_connection_is_made_again_and_says_which_calls_go_on(livekit: FakeLiveKit) -> None:
+    pool = FakePool()
+    async with registered(livekit, pool) as (one, task):
+        await livekit.offers("J1")
+        await livekit.assigns("J1")
+        await livekit.hears("update_job")
+        await livekit.sockets[-1].close()
+        assert list((await livekit.hears("migrate_job")).migrate_job.job_ids) == ["J1"]
+        assert (one.worker_id, one.active_calls, task.done()) == ("AW_2", 1, False)
+        pool.over("J1", well=True)
+        assert (await livekit.hears("update_job", 2)).update_job.status == lk.JobStatus.JS_SUCCESS
+
+
+async def test_a_refused_key_is_told_at_once(livekit: FakeLiveKit) -> None:
+    livekit.status = 401
+    async with registered(livekit, FakePool()) as (_, task):
+        with pytest.raises(LiveKitRefused, match="refused the API key"):
+            await asyncio.wait_for(task, 5)
+
+
+@pytest.mark.parametrize("status", [404, 502])
+async def test_what_is_no_livekit_is_given_up(livekit: FakeLiveKit, status: int) -> None:
+    livekit.status = status
+    async with registered(livekit, FakePool()) as (one, task):
+        with pytest.raises(LiveKitUnreachable, match=f"is not LiveKit: HTTP {status}"):
+            await asyncio.wait_for(task, 5)
+        assert not one.connected
+
+
+@pytest.mark.parametrize("rubbish", [b"\xff\xff\xff", "text"])
+async def test_rubbish_ends_the_connection_not_the_registration(
+    livekit: FakeLiveKit, rubbish: bytes | str
+) -> None:
+    async with registered(livekit, FakePool()) as (one, task):
+        socket = livekit.sockets[-1]
+        await (socket.send_bytes(rubbish) if isinstance(rubbish, bytes) else socket.send_str(rubbish))
+
+        async def again() -> bool:
+            return one.worker_id == "AW_2" and one.connected
+
+        await eventually(again, "a second connection", seconds=5)
+        assert not task.done()
+
+
+def test_a_call_travels_with_its_job_and_leaves_the_metadata_as_it_was() -> None:
+    job = lk.Job(id="J1", metadata='{"callId": "c"}')
+    CALL.put_into(job)
+    assert job.metadata != '{"callId": "c"}'
+    assert CallJob.take_out_of(job) == CALL
+    assert job.metadata == '{"callId": "c"}'
