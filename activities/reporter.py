@@ -51,6 +51,12 @@ class Reporter:
         """Why the replica is not running, as it was reported last."""
         return self._report.reason if self._report else None
 
+    @property
+    def delivered(self) -> bool:
+        """Whether Temporal and Postgres have what was reported last."""
+        told = self._told == self._report or (self._report and self._report.status in ITS_WORKFLOW_KNOWS)
+        return bool(told) and self._written == self._report
+
     def known(self, status: Status, reason: str) -> None:
         """An earlier attempt reported this; the same again is no news."""
         self._report = ReplicaReport(status, self.attempt, self.host, None, reason)

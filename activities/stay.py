@@ -20,8 +20,11 @@ from workflows.types import HostDetails, ReplicaInput
 if TYPE_CHECKING:
     from activities.hosting import HostActivities
 
-WATCH_SECONDS = 1.0
-"""How often a hosted agent looks at its connection and offers a heartbeat; Temporal's client thins them."""
+BEAT_SECONDS = 4.0
+"""Between two heartbeats of a hosted agent."""
+
+DELIVER_SECONDS = 1.0
+"""Between two tries to deliver a report."""
 
 HANDOVER_SECONDS = 2.0
 """How long a host that is going still takes calls, while another one registers its agents."""
@@ -114,7 +117,7 @@ class Stay:
         lost = asyncio.create_task(agent.lost())
         try:
             while not leave.done() and not lost.done():
-                await self._until(leave, lost, seconds=WATCH_SECONDS)
+                await self._until_news(agent, leave, lost)
                 await self._report_connection(agent, credentials)
                 await self._reporter.deliver()
         finally:
@@ -123,6 +126,14 @@ class Stay:
         if not leave.done():
             await check_livekit(credentials, self._host.http)
             raise LiveKitUnreachable(f"LiveKit at {credentials.url} closed the registration.")
+
+    async def _until_news(self, agent: HostedAgent, *ends: asyncio.Task[None]) -> None:
+        """Wait for one of `ends`, a change of the connection, or the time to deliver again."""
+        changed = asyncio.create_task(agent.changed())
+        try:
+            await self._until(*ends, changed, seconds=None if self._reporter.delivered else DELIVER_SECONDS)
+        finally:
+            changed.cancel()
 
     async def _until(self, *ends: asyncio.Task[None], seconds: float | None = None) -> None:
         """Wait for one of `ends`, at most `seconds`; the end of this host comes between."""
@@ -137,8 +148,8 @@ class Stay:
     async def _beat(self) -> None:
         """Heartbeats for the whole stay, whatever it waits for."""
         while True:
+            await asyncio.sleep(BEAT_SECONDS)
             activity.heartbeat(self._details())
-            await asyncio.sleep(WATCH_SECONDS)
 
     def _details(self) -> HostDetails:
         agent = self._tenant.agent if self._tenant else None

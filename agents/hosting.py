@@ -62,8 +62,11 @@ class HostedAgent:
         self._slug = call.slug
         self._livekit = livekit
         self._load = shared.load
+        self._news = asyncio.Event()
         self._registrations = [
-            Registration(name, call, livekit, shared.pool, shared.http, lambda: shared.load.value)
+            Registration(
+                name, call, livekit, shared.pool, shared.http, lambda: shared.load.value, self._news.set
+            )
             for name in names
         ]
         self._running: list[asyncio.Task[None]] = []
@@ -90,6 +93,11 @@ class HostedAgent:
     def connected(self) -> bool:
         """Whether LiveKit can reach every registration now."""
         return all(registration.connected for registration in self._registrations)
+
+    async def changed(self) -> None:
+        """Return when a connection was made or lost since this was asked last."""
+        await self._news.wait()
+        self._news.clear()
 
     async def register(self) -> str:
         """Connect and register every name; returns LiveKit's id of the first.

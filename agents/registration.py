@@ -55,13 +55,14 @@ class Registration:
         pool: JobPool,
         http: aiohttp.ClientSession,
         load: Callable[[], float],
+        changed: Callable[[], None],
     ) -> None:
         self.name = name
         self.worker_id = ""
         """LiveKit's id of the newest registration; empty before the first."""
         self.registered = asyncio.Event()
         """Set by the first registration."""
-        self._livekit, self._http, self._load = livekit, http, load
+        self._livekit, self._http, self._load, self._changed = livekit, http, load, changed
         self._offers = Offers(name, call, pool, self._send)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
@@ -121,9 +122,11 @@ class Registration:
             await self.tell_load(self._load())
             await self._tell_of_calls()
             self.registered.set()
+            self._changed()
             yield socket
         finally:
             self._socket = None
+            self._changed()
             await socket.close()
 
     async def _register(self, socket: aiohttp.ClientWebSocketResponse) -> None:

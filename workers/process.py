@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import uvloop
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from common.logs import set_up_logs
 from common.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,12 @@ async def connect(settings: Settings) -> Client:
                     logger.info("waiting for Temporal at %s: %s", settings.temporal_address, error)
                 waited = True
                 await asyncio.sleep(0.25)
+
+
+def run_process(main: Coroutine[Any, Any, None]) -> None:
+    """A worker process from its start to its end."""
+    set_up_logs()
+    uvloop.run(main)
 
 
 def stop_requested() -> asyncio.Event:

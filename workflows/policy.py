@@ -44,7 +44,7 @@ RELEASE_TIMEOUT = timedelta(seconds=5)
 DEFAULT_HEARTBEAT = timedelta(seconds=12)
 """A host that is silent for this long has lost its agents. They beat every four seconds."""
 
-START_AT_ONCE = timedelta(seconds=2)
+START_AT_ONCE = timedelta(seconds=5)
 """Replicas that register within this time go straight to running; slower ones are shown as starting."""
 
 START_PATIENCE = timedelta(minutes=2)

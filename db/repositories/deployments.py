@@ -127,6 +127,7 @@ class DeploymentRepository:
             .values(
                 status=newest.status, reason=newest.reason, attempt=newest.attempt, sequence=newest.sequence
             )
+            .execution_options(synchronize_session=False)
         )
         await self._db_session.execute(statement)
 
@@ -136,6 +137,7 @@ class DeploymentRepository:
             update(AgentRow)
             .where(AgentRow.id == agent_id, AgentRow.sequence < view.sequence)
             .values(vars(view))
+            .execution_options(synchronize_session=False)
         )
         await self._db_session.execute(statement)
 

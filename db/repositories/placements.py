@@ -38,6 +38,7 @@ class PlacementRepository:
                 },
                 livekit_secret=self._box.seal(credentials.api_secret, _row(deployment_id)),
             )
+            .execution_options(synchronize_session=False)
         )
         await self._db_session.execute(statement)
 

@@ -122,7 +122,15 @@ async def registered(
     """A registration that runs for the block."""
     credentials = LiveKitCredentials(livekit.url, "key", "secret-of-at-least-thirty-two-bytes")
     async with aiohttp.ClientSession() as http:
-        one = Registration("shop@v3", CALL, credentials, pool, http, lambda: 0.25)  # type: ignore[arg-type]
+        one = Registration(
+            "shop@v3",
+            CALL,
+            credentials,
+            pool,
+            http,
+            lambda: 0.25,
+            lambda: None,  # type: ignore[arg-type]
+        )
         task = asyncio.create_task(one.run())
         try:
             await asyncio.wait(

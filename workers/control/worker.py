@@ -8,16 +8,15 @@ from datetime import timedelta
 
 import aiohttp
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities.control import ControlActivities
 from agents.config import AgentConfig, OfflineStt
 from agents.providers.check import check_providers
 from agents.providers.offline.options import OfflineSttOptions
-from common.logs import set_up_logs
 from common.settings import Settings, get_settings
 from db.engine import Database
-from workers.process import connect, run_until_stopped, running, stop_requested
+from workers.process import connect, run_process, run_until_stopped, running, stop_requested
 from workflows.agent import AgentWorkflow
 from workflows.policy import CONTROL_QUEUE
 from workflows.replica import ReplicaWorkflow
@@ -26,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
 WORKFLOWS = [AgentWorkflow, ReplicaWorkflow]
+POLLERS = PollerBehaviorAutoscaling(minimum=4, maximum=64, initial=16)
+"""With a fixed number, one in five waits for new workflows: many agents deployed at once stood in line for it."""
 
 
 def control_worker(client: Client, activities: ControlActivities) -> Worker:
@@ -36,6 +37,8 @@ def control_worker(client: Client, activities: ControlActivities) -> Worker:
         workflows=WORKFLOWS,
         activities=[activities.validate_config, activities.record_transitions],
         max_cached_workflows=2000,
+        workflow_task_poller_behavior=POLLERS,
+        activity_task_poller_behavior=POLLERS,
         graceful_shutdown_timeout=timedelta(seconds=5),
         # The sandbox costs 40 % of this process's time. Determinism is checked where it can be cured: tests
         # run every workflow in the sandbox, and recorded histories replay.
@@ -64,5 +67,4 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """The process."""
-    set_up_logs()
-    asyncio.run(run(get_settings()))
+    run_process(run(get_settings()))

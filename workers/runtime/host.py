@@ -17,10 +17,9 @@ from temporalio.worker import Worker
 from activities.hosting import HostActivities
 from agents.hosting import open_facilities
 from agents.warm import warm_forkserver
-from common.logs import set_up_logs
 from common.settings import Settings, get_settings
 from db.engine import Database
-from workers.process import connect, run_until_stopped, running, stop_requested
+from workers.process import connect, run_process, run_until_stopped, running, stop_requested
 from workflows.policy import RUNTIME_QUEUE, host_queue
 
 logger = logging.getLogger(__name__)
@@ -101,5 +100,4 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """The process."""
-    set_up_logs()
-    asyncio.run(run(get_settings()))
+    run_process(run(get_settings()))
