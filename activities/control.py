@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import aiohttp
@@ -29,6 +29,9 @@ from workflows.types import RecordInput, ValidateInput, ValidateResult
 
 logger = logging.getLogger(__name__)
 
+LIVEKIT_GOOD_SECONDS = 5.0
+"""How long a LiveKit server and key that were found good need not be asked again: many agents share them."""
+
 
 def fingerprint(livekit: LiveKitCredentials, langfuse: LangFuseCredentials | None) -> str:
     """A digest of the servers and keys that a replica was started with, safe to keep in a history."""
@@ -45,6 +48,16 @@ class ControlActivities:
     database: Database
     settings: Settings
     http: aiohttp.ClientSession
+    _good: dict[LiveKitCredentials, float] = field(default_factory=dict)
+    """Until when, by the loop's clock, a server and key are taken for good."""
+
+    async def _check_livekit(self, credentials: LiveKitCredentials) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._good.get(credentials, 0.0) > now:
+            return
+        await check_livekit(credentials, self.http)
+        self._good = {other: until for other, until in self._good.items() if until > now}
+        self._good[credentials] = now + LIVEKIT_GOOD_SECONDS
 
     @activity.defn
     async def validate_config(self, request: ValidateInput) -> ValidateResult:
@@ -60,7 +73,7 @@ class ControlActivities:
                 raise InvalidInput("The config can't run.", errors)
             credentials = resolve_livekit(stored, settings, self.settings)
             langfuse = resolve_langfuse(settings, self.settings)
-            await check_livekit(credentials, self.http)
+            await self._check_livekit(credentials)
             async with self.database.begin() as db_session:
                 placements = PlacementRepository(db_session, self.database.box)
                 await placements.place(UUID(request.deployment_id), credentials)

@@ -27,14 +27,20 @@ class Database:
     sessions: async_sessionmaker[AsyncSession]
 
     @classmethod
-    def connect(cls, database_url: str, master_key: str, *, pool_size: int = 10) -> Database:
-        """Make the pool; a connection is opened only when one is needed."""
+    def connect(
+        cls, database_url: str, master_key: str, *, pool_size: int = 10, ping: bool = True
+    ) -> Database:
+        """Make the pool; a connection is opened only when one is needed.
+
+        Without `ping`, the first to use a connection that Postgres has dropped meanwhile gets the error: for
+        those who try again anyway.
+        """
         engine = create_async_engine(
             async_url(database_url),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            pool_pre_ping=True,
+            pool_pre_ping=ping,
             hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": 30},
         )

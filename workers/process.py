@@ -11,7 +11,7 @@ from typing import Any
 
 import uvloop
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from common.logs import set_up_logs
 from common.settings import Settings
@@ -19,6 +19,9 @@ from common.settings import Settings
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 60.0
+
+POLLERS = PollerBehaviorAutoscaling(minimum=4, maximum=64, initial=16)
+"""With a fixed number, one in five waits for new workflows: agents deployed at once stood in line for it."""
 
 
 async def connect(settings: Settings) -> Client:

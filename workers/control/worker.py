@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import aiohttp
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.control import ControlActivities
 from agents.config import AgentConfig, OfflineStt
@@ -16,7 +16,7 @@ from agents.providers.check import check_providers
 from agents.providers.offline.options import OfflineSttOptions
 from common.settings import Settings, get_settings
 from db.engine import Database
-from workers.process import connect, run_process, run_until_stopped, running, stop_requested
+from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workflows.agent import AgentWorkflow
 from workflows.policy import CONTROL_QUEUE
 from workflows.replica import ReplicaWorkflow
@@ -25,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
 WORKFLOWS = [AgentWorkflow, ReplicaWorkflow]
-POLLERS = PollerBehaviorAutoscaling(minimum=4, maximum=64, initial=16)
-"""With a fixed number, one in five waits for new workflows: many agents deployed at once stood in line for it."""
 
 
 def control_worker(client: Client, activities: ControlActivities) -> Worker:
@@ -51,7 +49,7 @@ async def run(settings: Settings) -> None:
     stop = stop_requested()
     client = await connect(settings)
     database = Database.connect(
-        settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
+        settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10, ping=False
     )
     try:
         # The first check of a config loads the recogniser's dictionary and eSpeak: not while a person waits.

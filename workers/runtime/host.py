@@ -19,7 +19,7 @@ from agents.hosting import open_facilities
 from agents.warm import warm_forkserver
 from common.settings import Settings, get_settings
 from db.engine import Database
-from workers.process import connect, run_process, run_until_stopped, running, stop_requested
+from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workflows.policy import RUNTIME_QUEUE, host_queue
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Wo
         task_queue=RUNTIME_QUEUE,
         activities=[activities.host_agent],
         max_concurrent_activities=MAX_AGENTS,
+        activity_task_poller_behavior=POLLERS,
         max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         graceful_shutdown_timeout=timedelta(seconds=GOING_SECONDS),
