@@ -8,6 +8,7 @@ import uvicorn
 
 from api.app import create_app
 from api.clients import Networks
+from common.heap import settle_heap
 from common.logs import set_up_logs
 from common.settings import get_settings
 
@@ -22,8 +23,10 @@ def main() -> None:
     set_up_logs()
     logging.getLogger("uvicorn.error").addFilter(_without_colors)
     settings = get_settings()
+    app = create_app(settings, trusted_proxies=Networks(settings.bionic_trusted_proxies))
+    settle_heap()
     uvicorn.run(
-        create_app(settings, trusted_proxies=Networks(settings.bionic_trusted_proxies)),
+        app,
         host=settings.bionic_api_host,
         port=settings.bionic_api_port,
         access_log=False,  # ours leaves out login tokens

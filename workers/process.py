@@ -13,6 +13,7 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from common.heap import settle_heap
 from common.logs import set_up_logs
 from common.settings import Settings
 
@@ -45,6 +46,7 @@ async def connect(settings: Settings) -> Client:
 def run_process(main: Coroutine[Any, Any, None]) -> None:
     """A worker process from its start to its end."""
     set_up_logs()
+    settle_heap()
     uvloop.run(main)
 
 

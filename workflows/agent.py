@@ -7,13 +7,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from common.status import Status
     from workflows import policy, signatures
     from workflows.chronicle import Chronicle
-    from workflows.errors import reason_of, refuse
+    from workflows.errors import is_final, reason_of, refuse
     from workflows.fleet import Fleet
     from workflows.types import (
         AgentInput,
@@ -101,15 +101,30 @@ class AgentWorkflow:
 
     async def _validate(self, deployment: Deployment) -> ValidateResult | str:
         """What validation found, or why the version can't run."""
+        request = deployment.request
+        what = ValidateInput(self._agent.agent_id, request.deployment_id, request.version)
+        summary = f"version {request.version}: config, providers, LiveKit"
+        if request.promptly and deployment.attempt == 1:
+            # Most often it is a matter of milliseconds: not worth six events and another workflow task.
+            try:
+                return await workflow.execute_local_activity(
+                    signatures.validate_config,
+                    what,
+                    start_to_close_timeout=policy.VALIDATE_PROMPTLY,
+                    schedule_to_close_timeout=policy.VALIDATE_IN_LINE,
+                    retry_policy=policy.ONCE,
+                    summary=summary,
+                )
+            except FailureError as error:
+                if is_final(error):
+                    return reason_of(error)
         try:
             return await workflow.execute_activity(
                 signatures.validate_config,
-                ValidateInput(
-                    self._agent.agent_id, deployment.request.deployment_id, deployment.request.version
-                ),
+                what,
                 schedule_to_close_timeout=policy.VALIDATE_TIMEOUT,
                 retry_policy=policy.VALIDATE_RETRY,
-                summary=f"version {deployment.request.version}: config, providers, LiveKit",
+                summary=summary,
             )
         except ActivityError as error:
             return reason_of(error)

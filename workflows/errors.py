@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 CONFLICT = "Conflict"
@@ -13,9 +13,20 @@ def refuse(message: str) -> ApplicationError:
     return ApplicationError(message, type=CONFLICT, non_retryable=True)
 
 
-def reason_of(error: ActivityError) -> str:
+def _cause(error: FailureError) -> BaseException:
+    """What the activity raised. A local activity's error comes as it is, any other in an `ActivityError`."""
+    return (error.cause or error) if isinstance(error, ActivityError) else error
+
+
+def is_final(error: FailureError) -> bool:
+    """Whether trying again can't help."""
+    cause = _cause(error)
+    return isinstance(cause, ApplicationError) and cause.non_retryable
+
+
+def reason_of(error: FailureError) -> str:
     """Why an activity failed, in the words of the innermost cause."""
-    cause = error.cause
+    cause = _cause(error)
     if isinstance(cause, TemporalTimeoutError):
         return "No worker finished this step in time. Is the platform's control worker running?"
-    return cause.message if isinstance(cause, ApplicationError) else str(cause or error)
+    return cause.message if isinstance(cause, ApplicationError) else str(cause)

@@ -18,6 +18,14 @@ AGENT_STATUS = SearchAttributeKey.for_keyword("AgentStatus")
 DEPLOYMENT_ID = SearchAttributeKey.for_keyword("DeploymentId")
 LIVEKIT_URL = SearchAttributeKey.for_keyword("LiveKitUrl")
 
+ONCE = RetryPolicy(maximum_attempts=1)
+
+VALIDATE_PROMPTLY = timedelta(seconds=1)
+"""How long the answer to a deploy request may wait for validation; what takes longer is done after it."""
+
+VALIDATE_IN_LINE = timedelta(seconds=4)
+"""The same, with the time in line behind many others."""
+
 VALIDATE_TIMEOUT = timedelta(seconds=15)
 VALIDATE_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_attempts=3

@@ -34,6 +34,9 @@ class DeployRequest:
     drain_seconds: float
     """How long the replicas it replaces may go on with their calls."""
     seen: Seen = Seen()
+    promptly: bool = False
+    """Validate before the request is answered, if that takes a moment only. Requests from before this was
+    there are without it: their histories replay as they were."""
 
 
 @dataclass(frozen=True)

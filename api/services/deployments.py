@@ -80,7 +80,9 @@ class DeploymentService:
         drain_seconds = await self._drain_seconds(agents, agent, fallback=version.config)
         row = await deployments.create(agent, uuid4(), version.number, replicas, actor)
         seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
-        request = DeployRequest(str(row.id), row.version, row.replicas, actor, drain_seconds, seen)
+        request = DeployRequest(
+            str(row.id), row.version, row.replicas, actor, drain_seconds, seen, promptly=True
+        )
         return Accepted(agent.id, agent.slug, agent.name, request, before)
 
     async def start(self, accepted: Accepted) -> DeploymentAnswer:

@@ -33,7 +33,9 @@ class Leftovers:
             async with self.deployments.postgres.begin() as db_session:
                 started = await DeploymentRepository(db_session).replicas_started(agent.id)
             seen = Seen(agent.sequence, started)
-            request = DeployRequest(str(row.id), row.version, row.replicas, row.actor, drain, seen)
+            request = DeployRequest(
+                str(row.id), row.version, row.replicas, row.actor, drain, seen, promptly=True
+            )
             workflows = self.deployments.workflows
             try:
                 await workflows.deploy(str(agent.id), agent.slug, agent.name, request)

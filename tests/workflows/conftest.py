@@ -57,11 +57,14 @@ class World:
     """Versions that no host can ever run, and why."""
     silent: set[int] = field(default_factory=set)
     """Versions whose replicas start and never report."""
+    slow: dict[int, float] = field(default_factory=dict)
+    """Versions whose validation takes so many seconds the first time."""
     fingerprint: str = "one"
 
     @activity.defn
     async def validate_config(self, request: ValidateInput) -> ValidateResult:
         """Say yes, or no where told so."""
+        await asyncio.sleep(self.slow.pop(request.version, 0))
         if request.version in self.invalid:
             raise ApplicationError(self.invalid[request.version], non_retryable=True)
         return ValidateResult("ws://livekit", self.fingerprint)
@@ -105,11 +108,23 @@ class World:
     # --- what a person does ---------------------------------------------------------------------------------
 
     async def deploy(
-        self, version: int, replicas: int = 1, deployment_id: str | None = None, seen: Seen | None = None
+        self,
+        version: int,
+        replicas: int = 1,
+        deployment_id: str | None = None,
+        seen: Seen | None = None,
+        *,
+        promptly: bool = True,
     ) -> DeploymentState:
         """Wish for a version."""
         request = DeployRequest(
-            deployment_id or str(uuid.uuid4()), version, replicas, "tester", 1.0, seen or Seen()
+            deployment_id or str(uuid.uuid4()),
+            version,
+            replicas,
+            "tester",
+            1.0,
+            seen or Seen(),
+            promptly=promptly,
         )
         start = WithStartWorkflowOperation(
             AgentWorkflow.run,

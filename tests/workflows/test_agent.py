@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -65,6 +67,18 @@ async def test_a_refused_version_fails_with_its_reason_and_the_old_one_stays(wor
     assert failed.agent.deployment_id == first.deployment_id
     assert failed.agent.last_error == "The key is wrong."
     await world.hosting(1)
+
+
+@pytest.mark.parametrize("promptly", [True, False])
+async def test_a_validation_that_takes_long_does_not_keep_the_asker_waiting(
+    world: World, *, promptly: bool
+) -> None:
+    world.slow[1] = 4.0
+    async with asyncio.timeout(3.5):
+        accepted = await world.deploy(1, promptly=promptly)
+    assert accepted.status is V
+    await world.told(R, accepted.deployment_id)
+    assert world.story(accepted.deployment_id) == [S, R]
 
 
 async def test_retry_after_the_cause_is_gone(world: World) -> None:
