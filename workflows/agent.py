@@ -209,9 +209,8 @@ class AgentWorkflow:
                 self._state.leaving.remove(deployment)
                 self._chronicle.tell(deployment, Status.STOPPED, PLATFORM, deployment.reason)
 
-    def _supersede(self, reason: str, actor: str) -> None:
-        """A rollout that is under way is not wanted any more."""
-        under_way = self._state.next
+    def _supersede(self, under_way: Deployment | None, reason: str, actor: str) -> None:
+        """A rollout is not wanted any more. Say so once it is known what is wanted instead."""
         if under_way and not under_way.status.terminal:
             self._chronicle.tell(under_way, Status.STOPPED, actor, reason)
 
@@ -223,8 +222,9 @@ class AgentWorkflow:
                 return known.state
         self._state.sequence = max(self._state.sequence, request.seen.sequence)
         self._state.replicas_started = max(self._state.replicas_started, request.seen.replicas)
-        self._supersede(f"Superseded by version {request.version}.", request.actor)
-        deployment = self._state.next = Deployment(request)
+        under_way, deployment = self._state.next, Deployment(request)
+        self._state.next = deployment
+        self._supersede(under_way, f"Superseded by version {request.version}.", request.actor)
         self._chronicle.begin(deployment)
         self._wish = request
         return deployment.state
@@ -247,11 +247,12 @@ class AgentWorkflow:
     @workflow.update
     def stop(self, request: StopRequest) -> DeploymentState:
         """Run nothing any more: no new calls from now on, running ones may finish."""
-        deployment = self._state.live or self._state.next
+        live, under_way = self._state.live, self._state.next
+        deployment = live or under_way
         assert deployment is not None
-        if self._state.live:
-            self._supersede("Superseded by a stop.", request.actor)
         self._state.live, self._state.next = None, deployment
+        if live:
+            self._supersede(under_way, "Superseded by a stop.", request.actor)
         self._chronicle.tell(deployment, Status.DRAINING, request.actor)
         self._wish = request
         return deployment.state

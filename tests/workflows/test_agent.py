@@ -110,6 +110,7 @@ async def test_a_deploy_supersedes_one_that_is_under_way(world: World) -> None:
     await world.told(R, second.deployment_id)
     superseded = await world.told(Status.STOPPED, first.deployment_id)
     assert superseded.transitions[-1].reason == "Superseded by version 2."
+    assert superseded.agent.status is not Status.STOPPED, "the agent itself is on its way"
     assert await world.hosting(1) == [f"agent-{world.agent_id}-v2-r2"]
 
 
