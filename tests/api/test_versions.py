@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from common.login import mint_session_token
+from common.settings import Settings
 from common.status import Status
 from tests.api.conftest import Client, FakeWorkflows
 from tests.api.helpers import CONFIG, OWN_LIVEKIT, deploy, make_agent, make_live, report, unique
@@ -65,6 +67,18 @@ async def test_publishing_makes_a_version_once_per_change(client: Client, workfl
     assert (await client.get(f"{path}/1")).json() == first
     assert (await client.get(f"{path}/2")).json() == second
     assert not workflows.asked
+
+
+async def test_the_author_is_who_published(client: Client, settings: Settings) -> None:
+    agent = await make_agent(client)
+    session = mint_session_token(settings.bionic_master_key.get_secret_value())
+    headers = {"Authorization": "", "Cookie": f"bionic_session={session}", "Sec-Fetch-Site": "same-origin"}
+    version = await client.post(f"/api/agents/{agent['id']}/versions", headers=headers)
+    assert (version.status_code, version.json()["author"]) == (201, "console")
+    await change(client, agent, greeting="New")
+    await deploy(client, agent)
+    items = (await client.get(f"/api/agents/{agent['id']}/versions")).json()["items"]
+    assert [item["author"] for item in items] == ["api-key", "console"]
 
 
 async def test_publishing_at_once_makes_one_version(client: Client) -> None:
