@@ -23,6 +23,7 @@ from api.controllers.metrics import get_metrics
 from api.controllers.overview import get_console, get_overview, list_rooms
 from api.controllers.settings import SettingController
 from api.controllers.trpc import call_procedures
+from api.controllers.versions import VersionController
 from api.controllers.webhooks import take_livekit_webhook
 from api.dependencies import provide_actor, provide_platform
 from api.headers import add_security_headers
@@ -62,6 +63,7 @@ def create_app(
             CallController,
             DeploymentController,
             SettingController,
+            VersionController,
             call_procedures,
             get_console,
             get_health,

@@ -19,11 +19,13 @@ from api.services.leftovers import Leftovers
 from api.services.livekit import LiveKit
 from api.services.rates import RateLimit
 from api.services.registration import RegistrationService
+from api.services.rollbacks import RollbackService
 from api.services.rooms import RoomService
 from api.services.settings import SettingService
 from api.services.stats import StatsService
 from api.services.sweeps import NoShows, keep_sweeping
 from api.services.tokens import TokenService
+from api.services.versions import VersionService
 from api.services.webhooks import WebhookService
 from api.services.workflows import Workflows
 from common.settings import Settings
@@ -42,10 +44,12 @@ class Platform:
     deployments: DeploymentService
     health: HealthService
     registration: RegistrationService
+    rollbacks: RollbackService
     rooms: RoomService
     stored_settings: SettingService
     stats: StatsService
     tokens: TokenService
+    versions: VersionService
     webhooks: WebhookService
     rate_limit: RateLimit
     trusted_proxies: Container[str]
@@ -94,10 +98,12 @@ def _build(
         deployments=deployments,
         health=HealthService(postgres, temporal, livekit),
         registration=RegistrationService(postgres, deployments),
+        rollbacks=RollbackService(deployments),
         rooms=RoomService(postgres, livekit),
         stored_settings=SettingService(postgres),
         stats=StatsService(postgres),
         tokens=TokenService(postgres, livekit),
+        versions=VersionService(postgres),
         webhooks=WebhookService(postgres, livekit),
         rate_limit=rate_limit,
         trusted_proxies=trusted_proxies,

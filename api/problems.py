@@ -75,6 +75,10 @@ def from_unexpected(request: AnyRequest, error: Exception) -> Problem:
 
 
 def _parameters(error: ValidationException) -> list[FieldError]:
+    cause = error.__cause__
+    if isinstance(cause, KeyError) and cause.args:
+        # A parameter that is missing: Litestar names it nowhere else.
+        return [FieldError(f"/{cause.args[0]}", "is required")]
     found = error.extra if isinstance(error.extra, list) else []
     return [_parameter(each) for each in found if isinstance(each, dict)]
 

@@ -16,6 +16,7 @@ from api.schemas.deployments import (
     Empty,
     RegisterAnswer,
     RegisterBody,
+    RollbackBody,
     StopBody,
 )
 from api.slugs import is_uuid
@@ -46,6 +47,17 @@ class DeploymentController(Controller):
     ) -> DeploymentAnswer:
         """Publish the draft if it changed and deploy it, or deploy the version that is named."""
         return await platform.deployments.deploy(agent_id, data or DeployBody(), actor)
+
+    @post("/agents/{agent_id:str}/rollback", status_code=202, operation_id="rollbackAgent")
+    async def rollback(
+        self,
+        platform: ThePlatform,
+        actor: TheActor,
+        agent_id: FromPath[str],
+        data: JSONBody[RollbackBody | None] = None,
+    ) -> DeploymentAnswer:
+        """Deploy the version that is named, or the one that ran before; the draft stays as it is."""
+        return await platform.rollbacks.roll_back(agent_id, data.version if data else None, actor)
 
     @post("/agents/{agent_id:str}/retry", status_code=202, operation_id="retryAgent")
     async def retry(

@@ -60,5 +60,17 @@ def _printable(value: str) -> str:
     return text
 
 
+def _text(value: str) -> str:
+    text = value.strip()
+    if not text:
+        raise ValueError("must not be blank")
+    if not all(line.isprintable() for line in text.splitlines()):
+        raise ValueError("must not contain control characters other than line breaks")
+    return text
+
+
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 """What people call an agent."""
+
+Note = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_text)]
+"""What people say about what they did; may have several lines."""

@@ -8,20 +8,28 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Body, Name
+from api.schemas.base import Answer, Body, Name, Note
 from common.settings import Settings
-from db.models import DeploymentRow, TransitionRow
+from db.models import DeploymentKind, DeploymentRow, TransitionRow
 from workflows.policy import agent_workflow_id
 from workflows.types import DeploymentState
 
 MAX_REPLICAS = 20
+MAX_VERSION = 2**31 - 1
 
 
 class DeployBody(Body):
-    """What to deploy: the draft when no version is named."""
+    """What to deploy: the draft when no version is named. `note` is for the version that is made of it."""
 
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    version: Annotated[int, Field(ge=1, le=MAX_VERSION)] | None = None
     replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] | None = None
+    note: Note | None = None
+
+
+class RollbackBody(Body):
+    """The version to go back to: the one that ran before the present one when none is named."""
+
+    version: Annotated[int, Field(ge=1, le=MAX_VERSION)] | None = None
 
 
 class StopBody(Body):
@@ -66,6 +74,7 @@ class DeploymentAnswer(Answer):
     id: UUID
     agent_id: UUID
     version: int
+    kind: DeploymentKind
     status: str
     reason: str | None
     replicas: int
@@ -91,6 +100,7 @@ class DeploymentAnswer(Answer):
             id=row.id,
             agent_id=row.agent_id,
             version=row.version,
+            kind=DeploymentKind(row.kind),
             status=state.status if state else row.status,
             reason=state.reason if state else row.reason,
             replicas=row.replicas,

@@ -117,6 +117,21 @@ class AgentService:
             await db_session.refresh(agent)
             return await self._answer(db_session, agent)
 
+    async def restore(self, ref: str, number: int) -> AgentAnswer:
+        """Make a version the draft again, secrets included; what is deployed goes on unchanged.
+
+        Raises:
+            NotFound: the agent has no such version.
+        """
+        async with self.postgres.begin() as db_session:
+            agents = self._repository(db_session)
+            agent = await agents.get(ref, lock=True)
+            version = await agents.version(agent.id, number)
+            agents.write_draft(agent, agents.version_config(version))
+            await db_session.flush()
+            await db_session.refresh(agent)
+            return await self._answer(db_session, agent)
+
     async def delete(self, ref: str) -> None:
         """Delete an agent that is not deployed, with its versions, deployments and calls."""
         async with self.postgres.begin() as db_session:

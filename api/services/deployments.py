@@ -12,10 +12,10 @@ from agents.config import join_secrets, missing_secrets
 from api.postgres import Postgres
 from api.schemas.deployments import DeployBody, DeploymentAnswer, DeploymentPage
 from api.services.workflows import NoWorkflow, Unanswered, Workflows
-from common.errors import Conflict, InvalidInput, Unavailable
+from common.errors import Conflict, FieldError, InvalidInput, Unavailable
 from common.settings import Settings
 from common.status import Status
-from db.models import AgentRow, DeploymentRow
+from db.models import AgentRow, DeploymentKind, DeploymentRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.deployments import FIRST, DeploymentRepository
 from db.repositories.history import HistoryRepository
@@ -51,7 +51,9 @@ class DeploymentService:
     workflows: Workflows
     settings: Settings
 
-    async def deploy(self, ref: str, wanted: DeployBody, actor: str) -> DeploymentAnswer:
+    async def deploy(
+        self, ref: str, wanted: DeployBody, actor: str, kind: DeploymentKind = DeploymentKind.DEPLOY
+    ) -> DeploymentAnswer:
         """Publish the draft if it changed, and deploy it; or deploy the version that is named.
 
         Raises:
@@ -60,17 +62,23 @@ class DeploymentService:
         """
         async with self.postgres.begin() as db_session:
             agent = await AgentRepository(db_session, self.postgres.box).get(ref, lock=True)
-            accepted = await self.accept(db_session, agent, wanted, actor)
+            accepted = await self.accept(db_session, agent, wanted, actor, kind)
         return await self.start(accepted)
 
     async def accept(
-        self, db_session: AsyncSession, agent: AgentRow, wanted: DeployBody, actor: str
+        self,
+        db_session: AsyncSession,
+        agent: AgentRow,
+        wanted: DeployBody,
+        actor: str,
+        kind: DeploymentKind = DeploymentKind.DEPLOY,
     ) -> Accepted:
         """Write the deployment. The agent must be locked; `start` comes after the commit."""
         agents = AgentRepository(db_session, self.postgres.box)
+        _require_use_of_note(wanted)
         if wanted.version is None:
             require_complete(agents.draft(agent))
-            version = await agents.publish(agent, actor)
+            version = await agents.publish(agent, actor, wanted.note)
         else:
             version = await agents.version(agent.id, wanted.version)
             require_complete(agents.version_config(version))
@@ -78,7 +86,7 @@ class DeploymentService:
         before = AgentBefore.of(agent)
         replicas = wanted.replicas or await self._replicas_now(deployments, agent)
         drain_seconds = await self._drain_seconds(agents, agent, fallback=version.config)
-        row = await deployments.create(agent, uuid4(), version.number, replicas, actor)
+        row = await deployments.create(agent, uuid4(), version.number, replicas, actor, kind)
         seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
         request = DeployRequest(
             str(row.id), row.version, row.replicas, actor, drain_seconds, seen, promptly=True
@@ -112,14 +120,19 @@ class DeploymentService:
         agent, deployment = await self._current(ref)
         if deployment is not None and _never_taken(deployment):
             # It failed before any workflow heard of it: a new deployment is what trying again means then.
-            return await self.deploy(ref, DeployBody(version=deployment.version), actor)
+            return await self._again(ref, deployment, actor)
         try:
             state = await self.workflows.retry(str(agent.id), RetryRequest(actor))
         except NoWorkflow:
             if deployment is None or deployment.sequence > FIRST:
                 raise
-            return await self.deploy(ref, DeployBody(version=deployment.version), actor)
+            return await self._again(ref, deployment, actor)
         return await self.show(_shown(state, deployment), state)
+
+    async def _again(self, ref: str, deployment: DeploymentRow, actor: str) -> DeploymentAnswer:
+        """The same wish once more: a rollback stays one."""
+        wanted = DeployBody(version=deployment.version)
+        return await self.deploy(ref, wanted, actor, DeploymentKind(deployment.kind))
 
     async def stop(self, ref: str, actor: str, *, drain: bool) -> DeploymentAnswer:
         """Run no version of the agent any more; without `drain`, running calls end now.
@@ -202,6 +215,13 @@ def require_complete(config: StoredConfig) -> None:
     """
     if missing := missing_secrets(join_secrets(config.public, config.secrets)):
         raise InvalidInput("The agent's config lacks a secret.", missing)
+
+
+def _require_use_of_note(wanted: DeployBody) -> None:
+    """Check that a note has a version to go with: one that is there never changes, its note included."""
+    if wanted.version is not None and wanted.note is not None:
+        error = FieldError("/note", "is for the version made of the draft; leave it or `version` out")
+        raise InvalidInput("The request's body is not valid.", [error])
 
 
 def _never_taken(deployment: DeploymentRow) -> bool:

@@ -4,7 +4,7 @@ from db.models.agent import AgentRow
 from db.models.agent_version import AgentVersionRow
 from db.models.base import Base
 from db.models.call import CallRow
-from db.models.deployment import DeploymentRow, TransitionRow
+from db.models.deployment import DeploymentKind, DeploymentRow, TransitionRow
 from db.models.livekit_event import LiveKitEventRow
 from db.models.replica import ReplicaRow
 from db.models.setting import SettingRow
@@ -15,6 +15,7 @@ __all__ = [
     "AgentVersionRow",
     "Base",
     "CallRow",
+    "DeploymentKind",
     "DeploymentRow",
     "LiveKitEventRow",
     "ReplicaRow",

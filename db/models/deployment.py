@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,14 @@ from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, HasCreated, HasId
+
+
+class DeploymentKind(StrEnum):
+    """What somebody meant by a deployment."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+    """Back to a version that was there before; the draft stays as it is."""
 
 
 class DeploymentRow(HasId, HasCreated, Base):
@@ -24,6 +33,7 @@ class DeploymentRow(HasId, HasCreated, Base):
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     version: Mapped[int]
     replicas: Mapped[int]
+    kind: Mapped[str] = mapped_column(server_default=DeploymentKind.DEPLOY)
     status: Mapped[str]
     reason: Mapped[str | None]
     actor: Mapped[str]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.errors import NotFound
 from common.status import Status
-from db.models import AgentRow, DeploymentRow, ReplicaRow, TransitionRow
+from db.models import AgentRow, DeploymentKind, DeploymentRow, ReplicaRow, TransitionRow
 
 FIRST = 1
 """Number of the transition that is written together with the deployment itself."""
@@ -65,7 +65,13 @@ class DeploymentRepository:
         self._db_session = db_session
 
     async def create(
-        self, agent: AgentRow, deployment_id: UUID, version: int, replicas: int, actor: str
+        self,
+        agent: AgentRow,
+        deployment_id: UUID,
+        version: int,
+        replicas: int,
+        actor: str,
+        kind: DeploymentKind = DeploymentKind.DEPLOY,
     ) -> DeploymentRow:
         """A new deployment with its first transition; its workflow goes on. The agent must be locked."""
         row = DeploymentRow(
@@ -73,6 +79,7 @@ class DeploymentRepository:
             agent_id=agent.id,
             version=version,
             replicas=replicas,
+            kind=kind,
             status=Status.VALIDATING,
             actor=actor,
             sequence=FIRST,

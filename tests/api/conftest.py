@@ -20,6 +20,7 @@ from api.services.agents import AgentService
 from api.services.deployments import DeploymentService
 from api.services.rates import RateLimit
 from api.services.registration import RegistrationService
+from api.services.rollbacks import RollbackService
 from api.services.workflows import NoWorkflow, Workflows
 from common.errors import BionicError
 from common.keys import make_master_key
@@ -131,6 +132,7 @@ def with_workflows(platform: Platform, fake: FakeWorkflows) -> Platform:
         agents=AgentService(deployments.postgres, workflows, platform.settings),
         deployments=deployments,
         registration=RegistrationService(deployments.postgres, deployments),
+        rollbacks=RollbackService(deployments),
     )
 
 

@@ -115,6 +115,19 @@ async def test_a_deployed_agent_is_not_deleted(client: Client, workflows: FakeWo
     assert ("retire", agent["id"]) in workflows.asked
 
 
+@pytest.mark.parametrize("status", [Status.STARTING, Status.DEGRADED, Status.DRAINING])
+async def test_what_comes_up_or_goes_down_is_not_deleted(client: Client, status: Status) -> None:
+    agent = await make_agent(client)
+    await deploy(client, agent)
+    assert "Stop it first" in problem(await client.delete(f"/api/agents/{agent['id']}"), 409)["detail"]
+    await report(client, agent, status, live=False)
+    assert status in problem(await client.delete(f"/api/agents/{agent['id']}"), 409)["detail"]
+    live = await make_live(client)
+    await deploy(client, live)
+    await report(client, live, Status.FAILED, live=True)  # the rollout, beside what goes on
+    assert "deployed" in problem(await client.delete(f"/api/agents/{live['id']}"), 409)["detail"]
+
+
 async def test_pages(client: Client) -> None:
     made = [(await make_agent(client))["id"] for _ in range(5)]
     found: list[str] = []

@@ -85,7 +85,18 @@ async def test_the_history_of_an_agent(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"replicas": 0}, {"replicas": 21}, {"replicas": "2"}, {"version": 0}, {"version": 2**40}, {"draft": 1}],
+    [
+        {"replicas": 0},
+        {"replicas": 21},
+        {"replicas": "2"},
+        {"version": 0},
+        {"version": 2**40},
+        {"draft": 1},
+        {"note": " "},
+        {"note": "x" * 1001},
+        {"note": "a\x00"},
+        {"note": "n", "version": 1},
+    ],
 )
 async def test_rubbish_deploys(client: Client, workflows: FakeWorkflows, body: dict[str, object]) -> None:
     agent = await make_agent(client)

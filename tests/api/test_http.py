@@ -29,6 +29,12 @@ PROTECTED = [
     ("POST", "/api/agents/x/deploy"),
     ("POST", "/api/agents/x/retry"),
     ("POST", "/api/agents/x/stop"),
+    ("POST", "/api/agents/x/rollback"),
+    ("GET", "/api/agents/x/versions"),
+    ("POST", "/api/agents/x/versions"),
+    ("GET", "/api/agents/x/versions/1"),
+    ("GET", "/api/agents/x/versions/diff"),
+    ("POST", "/api/agents/x/versions/1/restore"),
     ("GET", "/api/agents/x/deployments"),
     ("GET", "/api/deployments/x"),
     ("GET", "/api/calls"),
@@ -258,6 +264,8 @@ async def test_every_operation_has_a_name(offline: Client) -> None:
     paths = {path: methods for path, methods in schema["paths"].items() if not path.startswith("/schema")}
     ids = [operation["operationId"] for methods in paths.values() for operation in methods.values()]
     assert {"listAgents", "deployAgent", "registerAgent", "getHealth", "trpcGet"} <= set(ids)
+    assert {"publishVersion", "listVersions", "getVersion", "diffVersions", "restoreVersion"} <= set(ids)
+    assert "rollbackAgent" in ids
     assert len(ids) == len(set(ids))
     assert not [name for name in ids if name[0].isupper()]
 
