@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import httpx
 import typer
+from typer.main import get_command
 
 from cli.app import app
 from cli.errors import CliError, ExitCode, Failed
@@ -33,7 +34,7 @@ def run(arguments: Sequence[str], transport: httpx.BaseTransport | None = None) 
     """Runs one command line; returns the exit code. `transport` takes the place of the network."""
     options = Options(transport=transport)
     try:
-        code = app(list(arguments), prog_name="bionic", standalone_mode=False, obj=options)
+        code = get_command(app).main(list(arguments), prog_name="bionic", standalone_mode=False, obj=options)
     except CliError as error:
         Output(options.as_json).error(error)
         return error.exit_code

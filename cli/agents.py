@@ -17,7 +17,7 @@ from cli.session import Session, with_session
 from cli.table import Column, Row, note, print_table
 
 _COLUMNS = (
-    Column("AGENT", gives=True),
+    Column("AGENT"),
     Column("NAME", gives=True),
     Column("STATUS"),
     Column("LIVE", right=True),
@@ -56,7 +56,8 @@ def _row(agent: Json) -> Row:
         words.number(agent.get("activeCalls")),
         words.number(agent.get("callsToday")),
     ]
-    return Row(cells, agent.get("lastError"))
+    error = agent.get("lastError")
+    return Row(cells, f"last error: {error}" if error else None)
 
 
 def _replicas(agent: Json) -> Text:
@@ -103,7 +104,7 @@ def show_agent(session: Session, slug: Slug) -> None:
     ):
         session.out.say(Text.assemble("  ", (f"{label:<10}", "dim"), value))
     if agent.get("lastError"):
-        note(session.out.people, agent["lastError"], indent=2, style="red")
+        note(session.out.people, f"Last error: {agent['lastError']}", indent=2, style="red")
     if agent.get("deployment"):
         session.out.say("")
         story.tell(session.out, agent["deployment"], now)

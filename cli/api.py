@@ -126,7 +126,7 @@ class Api:
 
     def _refusal(self, response: httpx.Response) -> CliError:
         """The error that an unsuccessful answer stands for: problem details, else what its status tells."""
-        status = response.status_code
+        status, request = response.status_code, response.request
         try:
             problem = response.json()
         except ValueError:
@@ -144,8 +144,9 @@ class Api:
                 status=status,
             )
         if status == HTTPStatus.METHOD_NOT_ALLOWED or (status == 404 and problem["detail"] in _UNKNOWN_ROUTE):
+            asked = f"{request.method} {request.url.path}"
             return Failed(
-                f"The API at {self.access.url} does not know this yet: it is older than this command line. "
+                f"The API at {self.access.url} has no “{asked}”: it is older than this command line. "
                 "Update the platform.",
                 status=status,
             )

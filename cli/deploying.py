@@ -10,7 +10,7 @@ from rich.text import Text
 from cli import story, times, words
 from cli.api import Json, path_to
 from cli.arguments import Slug
-from cli.errors import CliError, ExitCode, Failed
+from cli.errors import CliError, ExitCode, Failed, Interrupted
 from cli.session import Session, with_session
 from cli.table import note
 from cli.watching import RUN, STOP, Goal, Watch, Watched
@@ -102,19 +102,24 @@ class Order:
 
     def carry_out(self, body: Json, *, wait: bool) -> None:
         """Raises `typer.Exit` with what became of it, `CliError` when the API refuses."""
-        known = self._known() if wait and self._verb in {"retry", "stop"} else {}
-        deployment = self._api.post(path_to("agents", self._slug, self._verb), body)
+        try:
+            known = self._known() if wait and self._verb in {"retry", "stop"} else {}
+            deployment = self._api.post(path_to("agents", self._slug, self._verb), body)
+            if wait:
+                watch = Watch(self._api, self._out, self._goal, self._timeout)
+                title, old = self._title(deployment), known.get(deployment.get("id"), 0)
+                watched = watch.until_settled(deployment, title, old)
+        except KeyboardInterrupt:
+            look = f"bionic history {words.plain(self._slug)}"
+            raise Interrupted(f"Interrupted. The platform may have heard it: see {look}") from None
+        if wait:
+            code = self._tell(watched)
+            self._document(watched.deployment)
+            raise typer.Exit(code)
         self._out.say(self._title(deployment))
-        if not wait:
-            status = words.state(deployment.get("status"))
-            self._out.say(Text.assemble("  ", status, f"  goes on by itself. {self._look(deployment)}"))
-            self._document(deployment)
-            return
-        watch = Watch(self._api, self._out, self._goal, self._timeout)
-        watched = watch.until_settled(deployment, known.get(deployment.get("id"), 0))
-        code = self._tell(watched)
-        self._document(watched.deployment)
-        raise typer.Exit(code)
+        status = words.state(deployment.get("status"))
+        self._out.say(Text.assemble("  ", status, f"  goes on by itself. {self._look(deployment)}"))
+        self._document(deployment)
 
     def _known(self) -> dict[object, int]:
         """How much had happened to each deployment before: that is not what came of this wish."""
@@ -130,7 +135,7 @@ class Order:
         asked = {
             "deploy": "Deploying",
             "rollback": "Rolling back",
-            "retry": "Trying again",
+            "retry": "Retrying",
             "stop": "Stopping",
         }
         version = f"version {words.plain(deployment.get('version'))}, {replicas}"
@@ -147,12 +152,7 @@ class Order:
             self._out.say(f"  {self._look(watched.deployment)}")
             return ExitCode.INTERRUPTED
         if watched.settled is None:
-            limit = times.lasted(self._timeout)
-            problem = (
-                f"{subject} is not {self._goal.reached} after {limit}. It goes on; --timeout watches longer."
-            )
-            note(self._out.errors, problem, indent=0, style="red")
-            self._hints(watched.deployment)
+            self._late(subject, watched)
             return ExitCode.FAILED
         status = watched.settled.get("status")
         if status == self._goal.reached:
@@ -164,6 +164,13 @@ class Order:
         self._trouble(subject, watched)
         return ExitCode.FAILED
 
+    def _late(self, subject: str, watched: Watched) -> None:
+        status, limit = words.plain(watched.deployment.get("status")), times.lasted(self._timeout)
+        problem = f"{subject} is {status} after {limit}, not {self._goal.reached}. It goes on by itself."
+        note(self._out.errors, problem, indent=0, style="red")
+        self._out.say("  What it may wait for: bionic health. To watch longer: --timeout")
+        self._hints(watched.deployment)
+
     def _trouble(self, subject: str, watched: Watched) -> None:
         settled = watched.settled or {}
         reason = settled.get("reason") or "No reason was given; Temporal may tell more."
@@ -172,7 +179,10 @@ class Order:
         if live is not None:
             self._out.say(f"  Version {live} takes the calls, as before.")
         if settled.get("status") == Status.FAILED:
-            self._out.say(f"  Cured? Try again: bionic retry {words.plain(self._slug)}")
+            slug = words.plain(self._slug)
+            self._out.say(
+                f"  Once it is cured: bionic retry {slug}; if its config had to change: bionic deploy {slug}"
+            )
         self._hints(watched.deployment)
 
     def _hints(self, deployment: Json) -> None:

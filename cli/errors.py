@@ -3,7 +3,8 @@
 CliError              message · exit code · what a script is told
 ├── Failed            the platform refused, or what was asked for did not come true
 ├── ApiAway           nobody answers, or somebody who is not the API
-└── KeyRefused        no API key, or one that the API does not know
+├── KeyRefused        no API key, or one that the API does not know
+└── Interrupted       Ctrl-C before anything was known
 """
 
 from __future__ import annotations
@@ -70,3 +71,9 @@ class KeyRefused(CliError):
     """There is no API key, or the API does not know it."""
 
     exit_code = ExitCode.AWAY
+
+
+class Interrupted(CliError):
+    """Ctrl-C was pressed before it was known what became of the wish."""
+
+    exit_code = ExitCode.INTERRUPTED

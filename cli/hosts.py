@@ -15,8 +15,8 @@ from cli.session import Session, with_session
 from cli.table import Column, Row, print_table
 
 _COLUMNS = (
-    Column("HOST", gives=True),
-    Column("VERSION"),
+    Column("HOST"),
+    Column("VERSION", gives=True),
     Column("STATE"),
     Column("AGENTS", right=True),
     Column("CALLS", right=True),

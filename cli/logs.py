@@ -20,6 +20,7 @@ from cli.output import Output
 from cli.session import Session, with_session
 
 _PAUSE = 1.0
+_LEVEL_WIDTH = 9
 _OVERLAP = timedelta(seconds=5)
 """Lines of several processes come in late: so much is asked for again; what was shown is not shown twice."""
 _PATIENCE = 60.0
@@ -95,13 +96,14 @@ class LogReader:
                 self._shown[mark] = _at(each)
                 new.append(each)
         if new:
-            self.since = max(self.since, _at(new[-1]) - _OVERLAP)
-            self._shown = {mark: at for mark, at in self._shown.items() if at >= self.since}
+            again = max(self._shown.values()) - _OVERLAP
+            self.since = max(self.since, again)
+            self._shown = {mark: at for mark, at in self._shown.items() if at >= again}
         return new
 
 
 def _at(entry: Json) -> datetime:
-    return times.parsed(entry.get("at")) or datetime.min.replace(tzinfo=UTC)
+    return times.parsed(entry.get("at")) or datetime.fromtimestamp(0, UTC)
 
 
 def _following(reader: LogReader, out: Output) -> Iterator[list[Json]]:
@@ -141,7 +143,8 @@ def _line(entry: Json) -> Text:
     return Text.assemble(
         (times.moment(times.parsed(entry.get("at"))), "dim"),
         "  ",
-        words.state(level, f"{level:<8}"),
+        words.state(level),
+        " " * max(1, _LEVEL_WIDTH - len(level)),
         (f"{where}  " if where else "", "dim"),
         words.plain(entry.get("text") or ""),
     )

@@ -39,21 +39,18 @@ def lines(told: list[Json]) -> Iterator[Text]:
     before: datetime | None = None
     for each in told:
         at = times.parsed(each.get("at"))
-        yield line(each, before)
+        yield line(each, before, explained=words.plain(each.get("reason") or ""))
         before = at or before
 
 
-def line(transition: Json, before: datetime | None) -> Text:
+def line(transition: Json, before: datetime | None, explained: str) -> Text:
     """`12:04:31  +0.8 s  starting    registering with LiveKit`."""
     at = times.parsed(transition.get("at"))
     passed = f"+{times.lasted((at - before).total_seconds())}" if at and before else ""
-    status = transition.get("status")
-    shown = words.state(status)
-    reason = transition.get("reason")
-    text = Text.assemble("  ", (times.clock(at), "dim"), "  ", (f"{passed:<9}", "dim"), "  ", shown)
-    if explained := words.plain(reason) if reason else meaning(status):
-        gap = " " * max(2, _STATE_WIDTH + 2 - len(shown.plain))
-        text.append(gap).append(explained, style="" if reason else "dim")
+    shown = words.state(transition.get("status"))
+    text = Text.assemble("  ", (times.clock(at), "dim"), "  ", (f"{passed:<10}", "dim"), "  ", shown)
+    if explained:
+        text.append(" " * max(2, _STATE_WIDTH + 2 - len(shown.plain))).append(explained)
     return text
 
 

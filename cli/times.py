@@ -45,8 +45,10 @@ def moment(at: datetime | None) -> str:
 
 
 def lasted(seconds: float) -> str:
-    """`0.4 s`, `42 s`, `3:05 min`, `1:02:07 h`."""
+    """`40 ms`, `1.6 s`, `42 s`, `3:05 min`, `1:02:07 h`."""
     seconds = max(0.0, seconds)
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -58,8 +58,8 @@ class Watch:
     sleep: Callable[[float], None] = time.sleep
     _away: bool = False
 
-    def until_settled(self, deployment: Json, known: int) -> Watched:
-        """Waits. The first `known` changes are old news.
+    def until_settled(self, deployment: Json, title: Text, known: int) -> Watched:
+        """Waits, below a title. The first `known` changes are old news.
 
         Raises:
             CliError: the API refuses, or is away still when the time is up.
@@ -67,12 +67,13 @@ class Watch:
         began = self.clock()
         before: datetime | None = None
         try:
+            self.out.say(title)
             with _spinning(self.out.people, deployment) as spin:
                 for current in self._looks(deployment, began + self.timeout):
                     told, deployment = story.transitions(current)[known:], current
                     known += len(told)
                     for each in told:
-                        self.out.say(story.line(each, before))
+                        self.out.say(story.line(each, before, self._explained(each)))
                         before = times.parsed(each.get("at")) or before
                         if self.goal.settled(each.get("status")):
                             return Watched(current, each, self.clock() - began)
@@ -80,6 +81,12 @@ class Watch:
         except KeyboardInterrupt:
             return Watched(deployment, None, self.clock() - began, interrupted=True)
         return Watched(deployment, None, self.clock() - began)
+
+    def _explained(self, change: Json) -> str:
+        """Why, or what it does now. The reason of a failure is kept for the last word."""
+        if change.get("status") in self.goal.lost:
+            return ""
+        return words.plain(change.get("reason") or story.meaning(change.get("status")))
 
     def _looks(self, deployment: Json, deadline: float) -> Iterator[Json]:
         """The deployment as it is, and as it is later, until time is up."""
