@@ -36,7 +36,7 @@ def run(arguments: Sequence[str], transport: httpx.BaseTransport | None = None) 
     try:
         code = get_command(app).main(list(arguments), prog_name="bionic", standalone_mode=False, obj=options)
     except CliError as error:
-        Output(options.as_json).error(error)
+        Output(as_json=options.as_json).error(error)
         return error.exit_code
     except typer.TyperException as error:
         return _usage(error)
@@ -46,7 +46,7 @@ def run(arguments: Sequence[str], transport: httpx.BaseTransport | None = None) 
         return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001 - nobody at a terminal is helped by a traceback
         what = f"{type(error).__name__}: {error}"
-        Output(options.as_json).error(
+        Output(as_json=options.as_json).error(
             Failed(f"This is a bug in bionic, not yours: {what}. Please report it.")
         )
         return ExitCode.FAILED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -15,21 +14,16 @@ from cli.table import note, write
 from cli.words import plain
 
 
-@dataclass(frozen=True)
 class Output:
     """With `as_json`, standard output carries JSON alone and everything human goes to standard error."""
 
-    as_json: bool = False
-
-    @property
-    def people(self) -> Console:
-        """Where people read."""
-        return self.errors if self.as_json else Console(file=sys.stdout, highlight=False)
-
-    @property
-    def errors(self) -> Console:
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.errors = Console(file=sys.stderr, highlight=False)
         """Where trouble is told, whatever happens to standard output."""
-        return Console(file=sys.stderr, highlight=False)
+        # One console for each stream: a line that changes in place makes room for what its console prints.
+        self.people = self.errors if as_json else Console(file=sys.stdout, highlight=False)
+        """Where people read."""
 
     def say(self, text: Text | str) -> None:
         """One line for people."""

@@ -78,7 +78,7 @@ def opened(options: Options) -> Iterator[Session]:
     """A session, until the block is left."""
     api = Api(find_access(options.url, options.key, Path.cwd()), options.transport)
     try:
-        yield Session(api, Output(options.as_json))
+        yield Session(api, Output(as_json=options.as_json))
     finally:
         api.close()
 

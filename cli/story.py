@@ -39,6 +39,8 @@ def lines(told: list[Json]) -> Iterator[Text]:
     before: datetime | None = None
     for each in told:
         at = times.parsed(each.get("at"))
+        if at and before and times.day(at) != times.day(before):
+            yield Text(f"  {times.day(at)}", style="dim")
         yield line(each, before, explained=words.plain(each.get("reason") or ""))
         before = at or before
 

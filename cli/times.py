@@ -39,6 +39,11 @@ def clock(at: datetime | None) -> str:
     return at.astimezone().strftime("%H:%M:%S") if at else "--:--:--"
 
 
+def day(at: datetime) -> str:
+    """The day where the reader is."""
+    return at.astimezone().strftime("%Y-%m-%d")
+
+
 def moment(at: datetime | None) -> str:
     """Day and time where the reader is."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else "—"

@@ -188,6 +188,13 @@ def test_history_tells_every_change(api: FakeApi, bionic: Bionic) -> None:
     assert [request.url.params["limit"] for request in api.asked] == ["2", "2"]
 
 
+def test_a_story_of_days_names_each_day(api: FakeApi, bionic: Bionic) -> None:
+    later = transition(5, "degraded", "LiveKit is away.") | {"at": "2026-11-26T03:12:05Z"}
+    api.on(SHOW, ok(deployment(*RUNNING["transitions"], later)))
+    out = bionic("deployments", "show", BEGUN["id"]).out
+    assert "running\n  2026-11-26\n  03:12:05  +39:12:03 h  degraded    LiveKit is away.\n" in out
+
+
 def test_one_deployment(api: FakeApi, bionic: Bionic) -> None:
     api.on(SHOW, ok(FAILED))
     assert f"Temporal: {FAILED['workflowUrl']}" in bionic("deployments", "show", FAILED["id"]).out

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli import times, words
+from cli.output import Output
 from cli.table import Column, Row, note, print_table
 
 pytestmark = pytest.mark.unit
@@ -130,6 +131,15 @@ def test_notes_wrap_on_terminals_and_are_one_line_elsewhere() -> None:
     file = Console(file=io.StringIO(), width=40, _environ={})
     note(file, text)
     assert _said(file) == f"    {text}\n"
+
+
+def test_a_line_that_changes_in_place_makes_room_for_the_story() -> None:
+    terminal, out = _terminal(80), Output()
+    out.people = terminal
+    with terminal.status("starting  2.1 s"):
+        out.say("  12:00:00  starting")
+        out.say("  12:00:02  running")
+    assert "\x1b[2K  12:00:02  running\n" in _without_escapes(_said(terminal))
 
 
 def test_text_of_others_is_made_safe() -> None:
