@@ -39,7 +39,7 @@ def deploy(
         int | None, typer.Option(metavar="N", min=1, help="Registrations with LiveKit; else as many as now.")
     ] = None,
     message: Annotated[
-        str | None, typer.Option("--note", metavar="TEXT", help="Why, for the history.")
+        str | None, typer.Option("--note", metavar="TEXT", help="Why, for the version made of the draft.")
     ] = None,
     *,
     wait: Wait = True,
@@ -51,7 +51,7 @@ def deploy(
     try:
         Order(session, slug, "deploy", RUN, timeout).carry_out(given, wait=wait)
     except CliError as error:
-        if any(pointer == "/note" for pointer, _ in error.fields):
+        if any(pointer == "/note" and "unknown" in detail for pointer, detail in error.fields):
             raise Failed(
                 "This platform keeps no notes yet. Deploy without --note.", status=error.status
             ) from error

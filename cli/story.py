@@ -63,13 +63,12 @@ def tell(out: Output, deployment: Json, now: datetime, *, link: bool = True) -> 
         (f"version {words.plain(deployment.get('version'))}", "bold"),
         "  ",
         words.state(deployment.get("status")),
+        "  rollback" if deployment.get("kind") == "rollback" else "",
         f"  {words.counted(deployment.get('replicas'), 'replica')}",
         f"  {times.ago(created, now)} by {words.plain(deployment.get('actor'))}",
         (f"  {times.moment(created)}  {words.plain(deployment.get('id'))}", "dim"),
     )
     out.say(title)
-    if deployment.get("note"):
-        out.say(f"  “{words.plain(deployment['note'])}”")
     for each in lines(transitions(deployment)):
         out.say(each)
     if link and deployment.get("workflowUrl"):

@@ -127,9 +127,14 @@ def test_an_older_platform_is_called_so(api: FakeApi, bionic: Bionic, answer: ht
 
 
 def test_an_older_platform_takes_no_note(api: FakeApi, bionic: Bionic) -> None:
-    api.on("POST /api/agents/shop/deploy", problem(400, "Not valid.", ("/note", "unknown field")))
+    api.on(
+        "POST /api/agents/shop/deploy",
+        problem(400, "Not valid.", ("/note", "unknown option; known: `version`")),
+    )
     ended = bionic("deploy", "shop", "--note", "why")
     assert (ended.code, ended.err) == (1, "This platform keeps no notes yet. Deploy without --note.\n")
+    api.on("POST /api/agents/shop/deploy", problem(400, "Not valid.", ("/note", "is for the draft")))
+    assert "/note  is for the draft" in bionic("deploy", "shop", "--note", "why", "--version", "1").err
 
 
 def test_the_api_may_restart_meanwhile(api: FakeApi, bionic: Bionic) -> None:
@@ -178,13 +183,13 @@ def test_ctrl_c_before_an_answer_leaves_a_doubt(api: FakeApi, bionic: Bionic) ->
 
 
 def test_history_tells_every_change(api: FakeApi, bionic: Bionic) -> None:
-    noted: Json = FAILED | {"note": "Tuesday's words"}
-    api.on(HISTORY, ok({"items": [noted, RUNNING], "nextCursor": "more"}))
+    back: Json = RUNNING | {"kind": "rollback", "version": 2}
+    api.on(HISTORY, ok({"items": [back, FAILED], "nextCursor": "more"}))
     out = bionic("history", "shop", "--limit", "2").out
+    assert "version 2  running  rollback  2 replicas" in out
     assert "version 3  failed  2 replicas" in out
-    assert "  “Tuesday's words”\n" in out
     assert f"  12:00:01  +1.5 s      failed      {REASON}\n" in out
-    assert bionic("history", "shop", "--limit", "2", "--json").document == {"items": [noted, RUNNING]}
+    assert bionic("history", "shop", "--limit", "2", "--json").document == {"items": [back, FAILED]}
     assert [request.url.params["limit"] for request in api.asked] == ["2", "2"]
 
 
