@@ -1,0 +1,157 @@
+"""`agents`, `create`, `config`: what there is and what it is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from cli import story, times, words
+from cli.api import Json, path_to
+from cli.arguments import Slug, read_config
+from cli.session import Session, with_session
+from cli.table import Column, Row, note, print_table
+
+_COLUMNS = (
+    Column("AGENT"),
+    Column("NAME", gives=True),
+    Column("STATUS"),
+    Column("LIVE", right=True),
+    Column("REPLICAS", right=True),
+    Column("CALLS", right=True),
+    Column("TODAY", right=True),
+)
+_WORST_FIRST = ("failed", "degraded", "draining", "validating", "starting", "running", "stopped", "draft")
+
+agents = typer.Typer(help="The agents, and how each is.", invoke_without_command=True)
+
+
+@agents.callback()
+@with_session
+def list_agents(session: Session) -> None:
+    """The agents, and how each is."""
+    found = session.api.items("/api/agents")
+    if session.out.as_json:
+        session.out.document({"items": found})
+        return
+    if not found:
+        session.out.say("No agents yet. Make one: bionic create NAME --config FILE.json")
+        return
+    print_table(session.out.people, _COLUMNS, [_row(each) for each in found])
+    session.out.say("")
+    session.out.say(_summary(found))
+
+
+def _row(agent: Json) -> Row:
+    cells = [
+        Text(words.plain(agent.get("slug", words.NOTHING))),
+        Text(words.plain(agent.get("name", words.NOTHING))),
+        words.state(agent.get("status")),
+        words.version(agent.get("liveVersion")),
+        _replicas(agent),
+        words.number(agent.get("activeCalls")),
+        words.number(agent.get("callsToday")),
+    ]
+    error = agent.get("lastError")
+    return Row(cells, f"last error: {error}" if error else None)
+
+
+def _replicas(agent: Json) -> Text:
+    replicas = agent.get("replicas") or {}
+    ready, desired = replicas.get("ready", 0), replicas.get("desired", 0)
+    return Text(f"{words.plain(ready)}/{words.plain(desired)}", style="" if ready == desired else "yellow")
+
+
+def _summary(found: list[Json]) -> Text:
+    """`5 agents: 1 failed, 4 running; 2 calls now`."""
+    counts = Counter(str(each.get("status")) for each in found)
+    order = sorted(counts, key=lambda word: _WORST_FIRST.index(word) if word in _WORST_FIRST else -1)
+    text = Text(words.counted(len(found), "agent") + ": ")
+    for index, word in enumerate(order):
+        text.append(", " if index else "").append(words.state(word, f"{counts[word]} {word}"))
+    calls = sum(each.get("activeCalls") or 0 for each in found)
+    return text.append(f"; {words.counted(calls, 'call')} now")
+
+
+@agents.command("show")
+@with_session
+def show_agent(session: Session, slug: Slug) -> None:
+    """One agent with the deployment that it works on or keeps up."""
+    agent = session.api.get(path_to("agents", slug))
+    if session.out.as_json:
+        session.out.document(agent)
+        return
+    now = datetime.now(UTC)
+    session.out.say(
+        Text.assemble((words.plain(agent.get("slug")), "bold"), f"  {words.plain(agent.get('name'))}")
+    )
+    changed = times.ago(times.parsed(agent.get("updatedAt")), now)
+    for label, value in (
+        ("Status", words.state(agent.get("status"))),
+        ("Live", words.version(agent.get("liveVersion"))),
+        ("Replicas", Text.assemble(_replicas(agent), " ready")),
+        (
+            "Calls",
+            Text(
+                f"{words.number(agent.get('activeCalls'))} now, {words.number(agent.get('callsToday'))} today"
+            ),
+        ),
+        ("Changed", Text(changed)),
+    ):
+        session.out.say(Text.assemble("  ", (f"{label:<10}", "dim"), value))
+    if agent.get("lastError"):
+        note(session.out.people, f"Last error: {agent['lastError']}", indent=2, style="red")
+    if agent.get("deployment"):
+        session.out.say("")
+        story.tell(session.out, agent["deployment"], now)
+
+
+@with_session
+def create(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What people call the agent.")],
+    config: Annotated[Path, typer.Option(metavar="FILE", help="Its config as JSON; - reads standard input.")],
+    slug: Annotated[
+        str | None, typer.Option(metavar="SLUG", help="Its name in addresses; else made of NAME.")
+    ] = None,
+) -> None:
+    """Make an agent; its config is a draft until it is deployed."""
+    body: Json = {"name": name, "config": read_config(config, "--config")}
+    if slug is not None:
+        body["slug"] = slug
+    agent = session.api.post("/api/agents", body)
+    if session.out.as_json:
+        session.out.document(agent)
+        return
+    made = words.plain(agent.get("slug"))
+    session.out.say(Text.assemble((made, "bold"), " is a ", words.state(agent.get("status")), "."))
+    session.out.say(f"  Bring it up: bionic deploy {made}")
+
+
+@with_session
+def config(
+    session: Session,
+    slug: Slug,
+    new: Annotated[
+        Path | None,
+        typer.Option("--set", metavar="FILE", help="Replace it by this JSON; - reads standard input."),
+    ] = None,
+) -> None:
+    """Print an agent's draft, or replace it. Secrets are never shown; sent back as shown they are kept."""
+    path = path_to("agents", slug)
+    if new is None:
+        session.out.document(session.api.get(path).get("config"))
+        return
+    agent = session.api.patch(path, {"config": read_config(new, "--set")})
+    if session.out.as_json:
+        session.out.document(agent)
+        return
+    shown = words.plain(agent.get("slug"))
+    session.out.say(
+        Text.assemble("The draft of ", (shown, "bold"), " is replaced; what is deployed goes on unchanged.")
+    )
+    session.out.say(f"  Bring it up: bionic deploy {shown}")

@@ -1,0 +1,199 @@
+"""`deploy`, `rollback`, `retry`, `stop`: wishes, and how they come true."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from cli import story, times, words
+from cli.api import Json, path_to
+from cli.arguments import Slug
+from cli.errors import CliError, ExitCode, Failed, Interrupted
+from cli.session import Session, with_session
+from cli.table import note
+from cli.watching import RUN, STOP, Goal, Watch, Watched
+from common.status import Status
+
+_RUN_SECONDS = 180.0
+_STOP_SECONDS = 3900.0
+"""Running calls may go on for an hour, unless the platform says otherwise."""
+_RECENT = 50
+
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until it is done; else return at once.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="S", min=1, help="Seconds to watch; what was asked for goes on.")
+]
+
+
+@with_session
+def deploy(
+    session: Session,
+    slug: Slug,
+    version: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="A published version; else the draft, as it is now."),
+    ] = None,
+    replicas: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Registrations with LiveKit; else as many as now.")
+    ] = None,
+    message: Annotated[
+        str | None, typer.Option("--note", metavar="TEXT", help="Why, for the version made of the draft.")
+    ] = None,
+    *,
+    wait: Wait = True,
+    timeout: Timeout = _RUN_SECONDS,
+) -> None:
+    """Publish the draft and bring it up; callers notice nothing until it runs."""
+    body = {"version": version, "replicas": replicas, "note": message}
+    given = {name: value for name, value in body.items() if value is not None}
+    try:
+        Order(session, slug, "deploy", RUN, timeout).carry_out(given, wait=wait)
+    except CliError as error:
+        if any(pointer == "/note" and "unknown" in detail for pointer, detail in error.fields):
+            raise Failed(
+                "This platform keeps no notes yet. Deploy without --note.", status=error.status
+            ) from error
+        raise
+
+
+@with_session
+def rollback(
+    session: Session,
+    slug: Slug,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The version to go back to; else the one before.")
+    ] = None,
+    *,
+    wait: Wait = True,
+    timeout: Timeout = _RUN_SECONDS,
+) -> None:
+    """Go back to an earlier version."""
+    body = {} if version is None else {"version": version}
+    Order(session, slug, "rollback", RUN, timeout).carry_out(body, wait=wait)
+
+
+@with_session
+def retry(session: Session, slug: Slug, *, wait: Wait = True, timeout: Timeout = _RUN_SECONDS) -> None:
+    """Try a failed deployment again."""
+    Order(session, slug, "retry", RUN, timeout).carry_out({}, wait=wait)
+
+
+@with_session
+def stop(
+    session: Session,
+    slug: Slug,
+    *,
+    now: Annotated[bool, typer.Option("--now", help="End running calls; else they may finish.")] = False,
+    wait: Wait = True,
+    timeout: Timeout = _STOP_SECONDS,
+) -> None:
+    """Run no version any more: no new calls, and nothing left once the running ones are over."""
+    Order(session, slug, "stop", STOP, timeout).carry_out({"drain": not now}, wait=wait)
+
+
+class Order:
+    """One wish: sent, watched, and told how it ended."""
+
+    def __init__(self, session: Session, slug: str, verb: str, goal: Goal, timeout: float) -> None:
+        self._api, self._out = session.api, session.out
+        self._slug, self._verb, self._goal, self._timeout = slug, verb, goal, timeout
+
+    def carry_out(self, body: Json, *, wait: bool) -> None:
+        """Raises `typer.Exit` with what became of it, `CliError` when the API refuses."""
+        try:
+            known = self._known() if wait and self._verb in {"retry", "stop"} else {}
+            deployment = self._api.post(path_to("agents", self._slug, self._verb), body)
+            if wait:
+                watch = Watch(self._api, self._out, self._goal, self._timeout)
+                title, old = self._title(deployment), known.get(deployment.get("id"), 0)
+                watched = watch.until_settled(deployment, title, old)
+        except KeyboardInterrupt:
+            look = f"bionic history {words.plain(self._slug)}"
+            raise Interrupted(f"Interrupted. The platform may have heard it: see {look}") from None
+        if wait:
+            code = self._tell(watched)
+            self._document(watched.deployment)
+            raise typer.Exit(code)
+        self._out.say(self._title(deployment))
+        status = words.state(deployment.get("status"))
+        self._out.say(Text.assemble("  ", status, f"  goes on by itself. {self._look(deployment)}"))
+        self._document(deployment)
+
+    def _known(self) -> dict[object, int]:
+        """How much had happened to each deployment before: that is not what came of this wish."""
+        found = self._api.items(path_to("agents", self._slug, "deployments"), limit=_RECENT)
+        return {each.get("id"): len(story.transitions(each)) for each in found}
+
+    def _document(self, deployment: Json) -> None:
+        if self._out.as_json:
+            self._out.document(deployment)
+
+    def _title(self, deployment: Json) -> Text:
+        replicas = words.counted(deployment.get("replicas"), "replica")
+        asked = {
+            "deploy": "Deploying",
+            "rollback": "Rolling back",
+            "retry": "Retrying",
+            "stop": "Stopping",
+        }
+        version = f"version {words.plain(deployment.get('version'))}, {replicas}"
+        return Text.assemble(f"{asked[self._verb]} ", (words.plain(self._slug), "bold"), f": {version}")
+
+    def _look(self, deployment: Json) -> str:
+        return f"See it: bionic deployments show {words.plain(deployment.get('id'))}"
+
+    def _tell(self, watched: Watched) -> ExitCode:
+        """How it ended, in words; returns the exit code."""
+        subject = f"{words.plain(self._slug)} version {words.plain(watched.deployment.get('version'))}"
+        if watched.interrupted:
+            self._out.say(Text(f"{subject} goes on without you: Ctrl-C stopped only the watching.", "yellow"))
+            self._out.say(f"  {self._look(watched.deployment)}")
+            return ExitCode.INTERRUPTED
+        if watched.settled is None:
+            self._late(subject, watched)
+            return ExitCode.FAILED
+        status = watched.settled.get("status")
+        if status == self._goal.reached:
+            ended = Text.assemble(
+                f"{subject} is ", words.state(status), f" after {times.lasted(watched.seconds)}."
+            )
+            self._out.say(ended)
+            return ExitCode.OK
+        self._trouble(subject, watched)
+        return ExitCode.FAILED
+
+    def _late(self, subject: str, watched: Watched) -> None:
+        status, limit = words.plain(watched.deployment.get("status")), times.lasted(self._timeout)
+        problem = f"{subject} is {status} after {limit}, not {self._goal.reached}. It goes on by itself."
+        note(self._out.errors, problem, indent=0, style="red")
+        self._out.say("  What it may wait for: bionic health. To watch longer: --timeout")
+        self._hints(watched.deployment)
+
+    def _trouble(self, subject: str, watched: Watched) -> None:
+        settled = watched.settled or {}
+        reason = settled.get("reason") or "No reason was given; Temporal may tell more."
+        note(self._out.errors, f"{subject} {settled.get('status')}: {reason}", indent=0, style="red")
+        live = self._live_version()
+        if live is not None:
+            self._out.say(f"  Version {live} takes the calls, as before.")
+        if settled.get("status") == Status.FAILED:
+            slug = words.plain(self._slug)
+            self._out.say(
+                f"  Once it is cured: bionic retry {slug}; if its config had to change: bionic deploy {slug}"
+            )
+        self._hints(watched.deployment)
+
+    def _hints(self, deployment: Json) -> None:
+        self._out.say(f"  {self._look(deployment)}")
+        if url := deployment.get("workflowUrl"):
+            self._out.say(f"  Temporal: {words.plain(url)}")
+
+    def _live_version(self) -> int | None:
+        """The version that serves in spite of all; unknown when the API is gone meanwhile."""
+        try:
+            found = self._api.get(path_to("agents", self._slug)).get("liveVersion")
+        except CliError:
+            return None
+        return found if isinstance(found, int) else None
