@@ -15,7 +15,7 @@ from temporalio import activity
 from activities.errors import told_to_temporal
 from agents.config import join_secrets, missing_secrets
 from agents.providers.check import check_providers
-from common.errors import InvalidInput
+from common.errors import InvalidInput, LiveKitError
 from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
 from common.settings import Settings
@@ -48,16 +48,23 @@ class ControlActivities:
     database: Database
     settings: Settings
     http: aiohttp.ClientSession
-    _good: dict[LiveKitCredentials, float] = field(default_factory=dict)
-    """Until when, by the loop's clock, a server and key are taken for good."""
+    _checks: dict[LiveKitCredentials, asyncio.Task[None]] = field(default_factory=dict)
+    """The servers and keys that are asked just now, or were found good a moment ago."""
 
     async def _check_livekit(self, credentials: LiveKitCredentials) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._good.get(credentials, 0.0) > now:
-            return
-        await check_livekit(credentials, self.http)
-        self._good = {other: until for other, until in self._good.items() if until > now}
-        self._good[credentials] = now + LIVEKIT_GOOD_SECONDS
+        check = self._checks.get(credentials)
+        if check is None:
+            check = self._checks[credentials] = asyncio.create_task(check_livekit(credentials, self.http))
+            asyncio.get_running_loop().call_later(LIVEKIT_GOOD_SECONDS, self._forget, credentials, check)
+        try:
+            await asyncio.shield(check)
+        except LiveKitError:
+            self._forget(credentials, check)
+            raise
+
+    def _forget(self, credentials: LiveKitCredentials, check: asyncio.Task[None]) -> None:
+        if self._checks.get(credentials) is check:
+            del self._checks[credentials]
 
     @activity.defn
     async def validate_config(self, request: ValidateInput) -> ValidateResult:

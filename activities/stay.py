@@ -15,13 +15,11 @@ from common.errors import BionicError, LiveKitUnreachable, Unavailable
 from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
 from common.status import Status
+from workflows import policy
 from workflows.types import HostDetails, ReplicaInput
 
 if TYPE_CHECKING:
     from activities.hosting import HostActivities
-
-BEAT_SECONDS = 4.0
-"""Between two heartbeats of a hosted agent."""
 
 DELIVER_SECONDS = 1.0
 """Between two tries to deliver a report."""
@@ -95,8 +93,9 @@ class Stay:
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant
         await agent.register()
-        await self._reporter.tell(Status.RUNNING, agent.worker_id)
-        await self._stay(agent, credentials)
+        if not agent.leaving:
+            await self._reporter.tell(Status.RUNNING, agent.worker_id)
+            await self._stay(agent, credentials)
         await self._reporter.tell(Status.DRAINING, agent.worker_id)
         await self._until(agent.leave(math.inf))
         await self._reporter.tell(Status.STOPPED)
@@ -118,8 +117,9 @@ class Stay:
         try:
             while not leave.done() and not lost.done():
                 await self._until_news(agent, leave, lost)
-                await self._report_connection(agent, credentials)
-                await self._reporter.deliver()
+                if not leave.done():
+                    await self._report_connection(agent, credentials)
+                    await self._reporter.deliver()
         finally:
             leave.cancel()
             lost.cancel()
@@ -148,7 +148,7 @@ class Stay:
     async def _beat(self) -> None:
         """Heartbeats for the whole stay, whatever it waits for."""
         while True:
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(policy.HEARTBEAT.total_seconds())
             activity.heartbeat(self._details())
 
     def _details(self) -> HostDetails:

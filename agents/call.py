@@ -64,7 +64,9 @@ def _record(call: CallJob, ctx: JobContext, session: AgentSession[Any]) -> CallR
         agent_id=call.agent_id,
         version=call.version,
         room=ctx.job.room.name,
-        trace_id=describe_call(trace.get_current_span(), ctx.job.room.name, call.slug, call.version),
+        trace_id=describe_call(trace.get_current_span(), ctx.job.room.name, call.slug, call.version)
+        if call.traces
+        else None,
     )
 
     @session.on("conversation_item_added")

@@ -15,7 +15,7 @@ from agents.call_job import CallJob
 from agents.jobs import JobPool
 from agents.load import HostLoad
 from agents.registration import Registration
-from common.errors import LiveKitUnreachable
+from common.errors import LiveKitError
 from common.livekit import LiveKitCredentials
 
 logger = logging.getLogger(__name__)
@@ -99,8 +99,8 @@ class HostedAgent:
         await self._news.wait()
         self._news.clear()
 
-    async def register(self) -> str:
-        """Connect and register every name; returns LiveKit's id of the first.
+    async def register(self) -> None:
+        """Connect and register every name. Told to leave meanwhile, it returns without.
 
         Raises:
             LiveKitRefused: the key or the secret is wrong.
@@ -116,11 +116,8 @@ class HostedAgent:
             )
         finally:
             everything.cancel()
-        for ended in done - {everything}:
-            ended.result()  # it ends by an error only
-        if everything not in done:
-            raise LiveKitUnreachable(f"LiveKit at {self._livekit.url} did not take the registration.")
-        return self.worker_id
+        if everything not in done and not self._told.is_set():
+            raise next(r.failure for r in self._registrations if not r.connected)
 
     async def _all_registered(self) -> None:
         for registration in self._registrations:
@@ -128,7 +125,16 @@ class HostedAgent:
 
     async def lost(self) -> None:
         """Return once a registration is gone for good: connecting again was given up."""
-        await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            error = None if task.cancelled() else task.exception()
+            if error and not isinstance(error, LiveKitError):
+                logger.error("a registration broke", exc_info=error, extra={"agent": self._slug})
+
+    @property
+    def leaving(self) -> bool:
+        """True once it was told to leave."""
+        return self._told.is_set()
 
     @property
     def departed(self) -> bool:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 from collections.abc import Callable
 
 from livekit.agents.ipc.job_executor import JobExecutor, JobStatus
+from livekit.agents.ipc.job_proc_executor import ProcJobExecutor
 from livekit.agents.ipc.proc_pool import ProcPool
 from livekit.agents.job import JobExecutorType, RunningJobInfo
 
 from agents.call import hold_call, make_ready
 from agents.call_job import CallJob
+from agents.warm import job_context
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +49,15 @@ class JobPool:
             session_end_timeout=CLOSE_SECONDS,
             inference_executor=None,
             job_executor_type=JobExecutorType.PROCESS,
-            mp_ctx=multiprocessing.get_context("forkserver"),
+            mp_ctx=job_context(),
             memory_warn_mb=MEMORY_WARN_MB,
             memory_limit_mb=0,
             http_proxy=None,
             loop=asyncio.get_running_loop(),
         )
         self._listeners: dict[str, Ended] = {}
+        self._unwanted: set[str] = set()
+        """Jobs that shall end and have no process yet."""
         self._ending: set[asyncio.Task[None]] = set()
         self._pool.on("process_closed", self._on_closed)
 
@@ -69,20 +72,28 @@ class JobPool:
             Exception: no process could be started for it.
         """
         call.put_into(info.job)
-        self._listeners[info.job.id] = ended
+        job_id = info.job.id
         try:
             await self._pool.launch_job(info)
-        except BaseException:
-            del self._listeners[info.job.id]
-            raise
+        finally:
+            unwanted = job_id in self._unwanted
+            self._unwanted.discard(job_id)
+        if self._pool.get_by_job_id(job_id) is None:
+            ended(False)  # noqa: FBT003 - it is gone already
+            return
+        self._listeners[job_id] = ended
+        if unwanted:
+            self.end(job_id)
 
     def end(self, job_id: str) -> None:
-        """Have a call end; its process is killed when it does not within `CLOSE_SECONDS`."""
+        """Have a call end, now or as soon as it has a process; it is killed if that takes too long."""
         executor = self._pool.get_by_job_id(job_id)
-        if executor is not None:
-            task = asyncio.create_task(executor.aclose(), name=f"end of job {job_id}")
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+        if executor is None or job_id not in self._listeners:
+            self._unwanted.add(job_id)
+            return
+        task = asyncio.create_task(_end(executor), name=f"end of job {job_id}")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _on_closed(self, executor: JobExecutor) -> None:
         job = executor.running_job
@@ -92,5 +103,16 @@ class JobPool:
 
     async def close(self) -> None:
         """End every process."""
-        await self._pool.aclose()
         await asyncio.gather(*self._ending, return_exceptions=True)
+        await self._pool.aclose()
+
+
+async def _end(executor: JobExecutor) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await executor.aclose()
+    except Exception:
+        # Its own limits cover only a part of the way: a call that says goodbye for minutes would stay.
+        logger.exception("a call did not end in time and is killed", extra=executor.logging_extra())
+        assert isinstance(executor, ProcJobExecutor)
+        await executor.kill()

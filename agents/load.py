@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
+
+logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.5
 WORTH_TELLING = 0.05
@@ -39,8 +42,14 @@ class HostLoad:
         """Look and tell until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            load = self._measure()
-            if abs(load - self.value) >= WORTH_TELLING:
-                self.value = load
-                for listener in list(self._listeners):
-                    await listener.tell_load(load)
+            try:
+                await self._look()
+            except Exception:
+                logger.exception("the load could not be told")
+
+    async def _look(self) -> None:
+        load = self._measure()
+        if abs(load - self.value) >= WORTH_TELLING:
+            self.value = load
+            for listener in list(self._listeners):
+                await listener.tell_load(load)

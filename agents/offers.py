@@ -83,7 +83,8 @@ class Offers:
         """Hold the call that LiveKit assigned; `url` is where, unless the assignment says so."""
         offer = self._open.pop(assignment.job.id, None)
         if offer is None:
-            logger.warning("LiveKit assigned an unknown job", extra=self._about(assignment.job.id))
+            logger.warning("LiveKit assigned a job too late", extra=self._about(assignment.job.id))
+            self._spawn(self._tell_of(assignment.job.id, lk.JobStatus.JS_FAILED))
             return
         offer.expiry.cancel()
         info = RunningJobInfo(
@@ -130,7 +131,12 @@ class Offers:
         await self._quiet.wait()
 
     async def end_all(self) -> None:
-        """End the calls that are left; return when their processes are gone and LiveKit was told."""
+        """End the calls that are left and forget what was offered; return when LiveKit was told."""
+        self.refusing = True
+        for offer in self._open.values():
+            offer.expiry.cancel()
+        self._open.clear()
+        self._look_for_quiet()
         for job_id in self.jobs:
             self._pool.end(job_id)
         await self._quiet.wait()

@@ -29,8 +29,11 @@ from common.livekit import LiveKitCredentials
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 8.0
-RETRY_SECONDS = (0.0, 2.0, 4.0, 6.0)
-"""Waits before connecting again, each up to half as long again. After the last one Temporal decides."""
+RETRY_SECONDS = (1.0, 2.0, 4.0, 6.0)
+"""The longest wait before connecting again, try by try. After the last one Temporal decides."""
+
+STEADY_SECONDS = 10.0
+"""A connection that lasted so long was a good one: the next try is the first again."""
 
 PING_SECONDS = 20.0
 """A LiveKit that went silent is noticed within one and a half of these."""
@@ -62,6 +65,10 @@ class Registration:
         """LiveKit's id of the newest registration; empty before the first."""
         self.registered = asyncio.Event()
         """Set by the first registration."""
+        self.failure: LiveKitRefused | LiveKitUnreachable = LiveKitUnreachable(
+            f"LiveKit at {livekit.url} did not answer in time."
+        )
+        """Why there was no connection last."""
         self._livekit, self._http, self._load, self._changed = livekit, http, load, changed
         self._offers = Offers(name, call, pool, self._send)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -88,20 +95,22 @@ class Registration:
             LiveKitRefused: the key or the secret is wrong.
             LiveKitUnreachable: LiveKit did not take the registration, several times in a row.
         """
+        clock = asyncio.get_running_loop().time
         tries = 0
         while True:
+            began = clock()
             try:
                 async with self._connection() as socket:
-                    tries = 0
                     await self._listen(socket)
             except (aiohttp.ClientError, OSError, TimeoutError, Hung, DecodeError) as error:
-                failure = _in_our_words(error, self._livekit.url)
-                if tries == len(RETRY_SECONDS) or not failure.retryable:
-                    raise failure from error
-            wait = RETRY_SECONDS[tries] * random.uniform(1.0, 1.5)  # noqa: S311 - many must not come at once
+                self.failure = _in_our_words(error, self._livekit.url)
+                tries = 0 if clock() - began > STEADY_SECONDS else tries
+                if tries == len(RETRY_SECONDS) or not self.failure.retryable:
+                    raise self.failure from error
+            wait = random.uniform(0, RETRY_SECONDS[tries])  # noqa: S311 - hundreds must not come at once
             tries += 1
             extra = {"agent": self.name, "wait_s": round(wait, 1)}
-            logger.warning("%s Connecting again.", failure.message, extra=extra)
+            logger.warning("%s Connecting again.", self.failure.message, extra=extra)
             await asyncio.sleep(wait)
 
     @asynccontextmanager

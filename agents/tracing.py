@@ -68,7 +68,7 @@ class CallTraces:
 
 
 def describe_call(span: trace.Span, room: str, slug: str, version: int) -> str | None:
-    """Tell LangFuse which call the trace is of; returns the trace's id in hex, None without tracing."""
+    """Tell LangFuse which call the trace is of; returns the trace's id in hex, None when none is made."""
     context = span.get_span_context()
     if not span.is_recording() or not context.is_valid:
         return None

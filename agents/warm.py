@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
 import time
+from multiprocessing.context import ForkServerContext, SpawnContext
 
 from livekit.agents.utils import http_context
 
@@ -16,20 +18,27 @@ PRELOAD = [
 ]
 
 
+def job_context() -> ForkServerContext | SpawnContext:
+    """How job processes start. Outside of Linux a fork may not use all that its parent has loaded."""
+    if platform.system() == "Linux":
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
+
+
 def _nothing() -> None:
     """What the trial process does."""
 
 
 def warm_forkserver(timeout: float = 60.0) -> float:
-    """Start the forkserver with everything preloaded and fork one trial process; returns the seconds."""
+    """Start the forkserver with everything preloaded and start one trial process; returns the seconds."""
     started = time.monotonic()
     # By default LiveKit's preload loads a turn detector that no agent of ours uses: 244 MB, and a fork takes
     # the longer the more memory it has to map. The voice activity model is in our preload.
     os.environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] = "0"
     # Job processes inherit it: without a system's trust store LiveKit's Rust part finds no roots.
     http_context._set_default_cert_env()  # noqa: SLF001
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    context = job_context()
+    context.set_forkserver_preload(PRELOAD)  # of no effect where processes are spawned
     trial = context.Process(target=_nothing, name="warm-up")
     trial.start()
     trial.join(timeout)

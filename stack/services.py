@@ -198,9 +198,6 @@ def _temporal_command(config: StackConfig, at: Addresses, binary: str) -> tuple[
         *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
         # An activity of the worker that asked for it comes with the answer, without another round trip.
         *("--dynamic-config-value", "system.enableActivityEagerExecution=true"),
-        # One server needs no queue in four parts that pass tasks on to each other.
-        *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
-        *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
         *attributes,
     )
 

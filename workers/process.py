@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-import uvloop
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
@@ -43,11 +42,15 @@ async def connect(settings: Settings) -> Client:
                 await asyncio.sleep(0.25)
 
 
-def run_process(main: Coroutine[Any, Any, None]) -> None:
+def run_process(
+    main: Coroutine[Any, Any, None],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
     """A worker process from its start to its end."""
     set_up_logs()
     settle_heap()
-    uvloop.run(main)
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main)
 
 
 def stop_requested() -> asyncio.Event:

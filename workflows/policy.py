@@ -49,8 +49,11 @@ HOST_RETRY = RetryPolicy(
 RELEASE_TIMEOUT = timedelta(seconds=5)
 """How long a host has to take up the order to drain; a host that does not is cancelled by its heartbeat."""
 
-DEFAULT_HEARTBEAT = timedelta(seconds=12)
-"""A host that is silent for this long has lost its agents. They beat every four seconds."""
+HEARTBEAT = timedelta(seconds=4)
+"""Between two heartbeats of a hosted agent."""
+
+HEARTBEAT_TIMEOUT = 3 * HEARTBEAT
+"""A host that is silent for this long has lost its agents."""
 
 START_AT_ONCE = timedelta(seconds=5)
 """Replicas that register within this time go straight to running; slower ones are shown as starting."""

@@ -36,7 +36,7 @@ class DeployRequest:
     seen: Seen = Seen()
     promptly: bool = False
     """Validate before the request is answered, if that takes a moment only. Requests from before this was
-    there are without it: their histories replay as they were."""
+    there are without it: their histories replay as they were. No control worker may be older than the API."""
 
 
 @dataclass(frozen=True)

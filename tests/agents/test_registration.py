@@ -51,10 +51,11 @@ class FakePool:
 
 
 class FakeLiveKit:
-    """One end of the websocket; `status` other than 101 refuses the handshake."""
+    """One end of the websocket; `status` other than 101 refuses the handshake, `drops` hangs up after it."""
 
     def __init__(self) -> None:
         self.status = 101
+        self.drops = False
         self.names: list[str] = []
         self.said: list[lk.WorkerMessage] = []
         self.sockets: list[web.WebSocketResponse] = []
@@ -72,6 +73,8 @@ class FakeLiveKit:
         self.sockets.append(socket)
         answer = lk.RegisterWorkerResponse(worker_id=f"AW_{len(self.sockets)}")
         await socket.send_bytes(lk.ServerMessage(register=answer).SerializeToString())
+        if self.drops:
+            await socket.close()
         async for message in socket:
             self.said.append(lk.WorkerMessage.FromString(message.data))
         return socket
@@ -102,7 +105,7 @@ class FakeLiveKit:
 
 @pytest.fixture
 async def livekit(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeLiveKit]:
-    monkeypatch.setattr(registration, "RETRY_SECONDS", (0.0, 0.01, 0.01, 0.01))
+    monkeypatch.setattr(registration, "RETRY_SECONDS", (0.01, 0.01, 0.01, 0.01))
     fake = FakeLiveKit()
     app = web.Application()
     app.router.add_get("/agent", fake.serve)
@@ -216,6 +219,25 @@ async def test_ending_all_calls_leaves_none(livekit: FakeLiveKit) -> None:
         await asyncio.wait_for(one.end_calls(), 5)
         assert (sorted(pool.ended), one.active_calls) == (["J1", "J2"], 0)
         await livekit.hears("update_job", 4)
+
+
+async def test_what_is_assigned_after_all_calls_were_ended_has_failed(livekit: FakeLiveKit) -> None:
+    pool = FakePool()
+    async with registered(livekit, pool) as (one, _):
+        await livekit.offers("J1")
+        await asyncio.wait_for(one.end_calls(), 5)
+        await livekit.assigns("J1")
+        assert (await livekit.hears("update_job")).update_job.status == lk.JobStatus.JS_FAILED
+        assert (pool.launched, one.active_calls) == ({}, 0)
+        assert not (await livekit.offers("J2")).available
+
+
+async def test_a_livekit_that_takes_and_drops_is_given_up(livekit: FakeLiveKit) -> None:
+    livekit.drops = True
+    async with registered(livekit, FakePool()) as (_, task):
+        with pytest.raises(LiveKitUnreachable, match="closed the connection"):
+            await asyncio.wait_for(task, 5)
+        assert len(livekit.names) == 5
 
 
 async def test_an_offer_that_is_never_assigned_does_not_keep_an_agent_from_leaving(

@@ -1,6 +1,7 @@
 """`python -m tests.workflows.record`: record the histories that `test_replay` replays, from a real stack.
 
-Record again only when a workflow was changed behind a patch: the old histories must replay until then.
+Record again when a workflow takes another way, and keep the old histories under another name: `agent-validated-after`
+is from when a version was validated by an activity after the deploy was answered. They must replay as well.
 """
 
 from __future__ import annotations

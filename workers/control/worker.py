@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 
 import aiohttp
+import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -65,4 +66,4 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """The process."""
-    run_process(run(get_settings()))
+    run_process(run(get_settings()), uvloop.new_event_loop)

@@ -20,15 +20,14 @@ from agents.warm import warm_forkserver
 from common.settings import Settings, get_settings
 from db.engine import Database
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
-from workflows.policy import RUNTIME_QUEUE, host_queue
+from workflows.policy import HEARTBEAT, RUNTIME_QUEUE, host_queue
 
 logger = logging.getLogger(__name__)
 
 MAX_AGENTS = 2000
 """Agents on one host: slots of its worker. A registration is two websockets and about 0.1 MB."""
 
-HEARTBEAT_EVERY = timedelta(seconds=4)
-"""At most one heartbeat in this time reaches Temporal for each agent."""
+MAC_FILES = 10_240
 
 BUSIEST = 0.65
 """LiveKit drops a dispatch, and never repeats it, when no worker reports a load below its `target_load`, 0.7
@@ -52,7 +51,9 @@ def cpu_load() -> float:
 def raise_file_limit() -> None:
     """Two sockets a name and agent add up: take as many files as the system grants."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # macOS says that there is no limit, and takes none above this.
+    soft = MAC_FILES if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Worker]:
@@ -63,8 +64,8 @@ def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Wo
         activities=[activities.host_agent],
         max_concurrent_activities=MAX_AGENTS,
         activity_task_poller_behavior=POLLERS,
-        max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
-        default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
+        max_heartbeat_throttle_interval=HEARTBEAT,
+        default_heartbeat_throttle_interval=HEARTBEAT,
         graceful_shutdown_timeout=timedelta(seconds=GOING_SECONDS),
         identity=activities.host,
     )
@@ -89,12 +90,14 @@ async def run(settings: Settings) -> None:
     try:
         async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
             activities = HostActivities(host_name(), database, client, settings, http, facilities)
-            async with running(*host_workers(client, activities)) as ended:
-                extra = {"host": activities.host, "warm_s": round(took, 1)}
-                logger.info("runtime host ready", extra=extra)
-                await run_until_stopped(stop, ended)
-                logger.info("going: handing over", extra={"agents": len(activities.tenants)})
-            await activities.close()
+            try:
+                async with running(*host_workers(client, activities)) as ended:
+                    extra = {"host": activities.host, "warm_s": round(took, 1)}
+                    logger.info("runtime host ready", extra=extra)
+                    await run_until_stopped(stop, ended)
+                    logger.info("going: handing over", extra={"agents": len(activities.tenants)})
+            finally:
+                await activities.close()
     finally:
         await database.close()
 
