@@ -11,6 +11,7 @@ from cli import story, times, words
 from cli.api import Json, path_to
 from cli.arguments import Slug
 from cli.errors import CliError, ExitCode, Failed, Interrupted
+from cli.interrupts import heeded
 from cli.session import Session, with_session
 from cli.table import note
 from cli.watching import RUN, STOP, Goal, Watch, Watched
@@ -103,12 +104,13 @@ class Order:
     def carry_out(self, body: Json, *, wait: bool) -> None:
         """Raises `typer.Exit` with what became of it, `CliError` when the API refuses."""
         try:
-            known = self._known() if wait and self._verb in {"retry", "stop"} else {}
-            deployment = self._api.post(path_to("agents", self._slug, self._verb), body)
-            if wait:
-                watch = Watch(self._api, self._out, self._goal, self._timeout)
-                title, old = self._title(deployment), known.get(deployment.get("id"), 0)
-                watched = watch.until_settled(deployment, title, old)
+            with heeded() as interrupts:
+                known = self._known() if wait and self._verb in {"retry", "stop"} else {}
+                deployment = self._api.post(path_to("agents", self._slug, self._verb), body)
+                if wait:
+                    watch = Watch(self._api, self._out, self._goal, self._timeout, interrupts)
+                    title, old = self._title(deployment), known.get(deployment.get("id"), 0)
+                    watched = watch.until_settled(deployment, title, old)
         except KeyboardInterrupt:
             look = f"bionic history {words.plain(self._slug)}"
             raise Interrupted(f"Interrupted. The platform may have heard it: see {look}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.text import Text
 from cli import story, times, words
 from cli.api import Api, Json, path_to
 from cli.errors import CliError
+from cli.interrupts import Interrupts
 from cli.output import Output
 from common.status import Status
 
@@ -54,6 +55,7 @@ class Watch:
     out: Output
     goal: Goal
     timeout: float
+    interrupts: Interrupts = field(default_factory=Interrupts)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _away: bool = False
@@ -94,6 +96,7 @@ class Watch:
         pause = _FIRST_PAUSE
         while (left := deadline - self.clock()) > 0:
             self.sleep(min(pause, left))
+            self.interrupts.look()
             pause = min(_LONGEST_PAUSE, pause * 1.4)
             found = self._look(deployment, deadline)
             if found is not None:

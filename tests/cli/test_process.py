@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import uuid
@@ -104,7 +105,8 @@ async def test_from_a_file_to_a_running_agent_and_back(bionic: Bionic) -> None:
     (agent,) = (each for each in listed if each["slug"] == slug)
     assert (agent["status"], agent["liveVersion"]) == ("running", 1)
     assert agent["replicas"] == {"desired": 2, "ready": 2}
-    assert f"{slug}  Command line  running" in (await bionic("agents")).out
+    table = (await bionic("agents")).out
+    assert re.search(rf"{slug} +Command line +running", table), table
 
     stopped = await bionic("stop", slug, "--json")
     assert stopped.code == 0, stopped.err

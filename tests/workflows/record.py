@@ -1,7 +1,7 @@
 """`python -m tests.workflows.record`: record the histories that `test_replay` replays, from a real stack.
 
-Record again when a workflow takes another way, and keep the old histories under another name: `agent-validated-after`
-is from when a version was validated by an activity after the deploy was answered. They must replay as well.
+Record again when a workflow takes another way, and keep the old histories under another name, for they must
+replay as well: `agent-validated-after` is from when versions were validated after the deploy was answered.
 """
 
 from __future__ import annotations
