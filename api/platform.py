@@ -15,6 +15,7 @@ from api.services.agents import AgentService
 from api.services.calls import CallService
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
+from api.services.hosts import HostService
 from api.services.leftovers import Leftovers
 from api.services.livekit import LiveKit
 from api.services.rates import RateLimit
@@ -43,6 +44,7 @@ class Platform:
     calls: CallService
     deployments: DeploymentService
     health: HealthService
+    hosts: HostService
     registration: RegistrationService
     rollbacks: RollbackService
     rooms: RoomService
@@ -97,6 +99,7 @@ def _build(
         calls=CallService(postgres, livekit),
         deployments=deployments,
         health=HealthService(postgres, temporal, livekit),
+        hosts=HostService(postgres),
         registration=RegistrationService(postgres, deployments),
         rollbacks=RollbackService(deployments),
         rooms=RoomService(postgres, livekit),

@@ -55,7 +55,7 @@ HEARTBEAT = timedelta(seconds=4)
 HEARTBEAT_TIMEOUT = 3 * HEARTBEAT
 """A host that is silent for this long has lost its agents."""
 
-START_AT_ONCE = timedelta(seconds=5)
+START_AT_ONCE = timedelta(seconds=10)
 """Replicas that register within this time go straight to running; slower ones are shown as starting."""
 
 START_PATIENCE = timedelta(minutes=2)

@@ -6,13 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import text
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -20,14 +17,11 @@ from api.postgres import Postgres
 from api.schemas.base import Answer
 from api.services.livekit import LiveKit
 from common.errors import BionicError
-from workflows.policy import RUNTIME_QUEUE
+from db.repositories.hosts import HostRepository
+from workflows.policy import HEARTBEAT_TIMEOUT
 
 _BOUND = timedelta(seconds=2)
 _CACHE_SECONDS = 1.0
-
-# A worker's poll lasts a minute and is noted when it begins, so a live host was seen at most that long ago.
-# Temporal itself lists a host for some five minutes after its death: the list alone would tell nothing.
-_POLLER_SEEN_WITHIN = timedelta(seconds=70)
 
 
 class Component(Answer):
@@ -86,7 +80,7 @@ class HealthService:
             _component(self._postgres, "Postgres does not answer."),
             _component(self._temporal, "Temporal does not answer."),
             _component(self._livekit, "LiveKit does not answer in time."),
-            _component(self._runtime, "Temporal does not answer, so the hosts are unknown."),
+            _component(self._runtime, "Postgres does not answer, so the hosts are unknown."),
         )
         components = Components(postgres=postgres, temporal=temporal, livekit=livekit, runtime=runtime)
         good = all(part.status == "ok" for part in (postgres, temporal, livekit, runtime))
@@ -106,15 +100,10 @@ class HealthService:
         await self.livekit.check(credentials)
 
     async def _runtime(self) -> None:
-        request = DescribeTaskQueueRequest(
-            namespace=self.temporal.namespace,
-            task_queue=TaskQueue(name=RUNTIME_QUEUE),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-        )
-        answer = await self.temporal.workflow_service.describe_task_queue(request, timeout=_BOUND)
-        oldest = datetime.now(UTC) - _POLLER_SEEN_WITHIN
-        if not any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in answer.pollers):
-            raise Down("No runtime host takes work. Start one with: python -m workers.runtime")
+        async with self.postgres.begin() as db_session:
+            silence = await HostRepository(db_session).newest_silence()
+        if silence is None or silence > HEARTBEAT_TIMEOUT:
+            raise Down("No runtime host runs. Start one with: python -m workers.runtime")
 
 
 async def _component(check: Callable[[], Awaitable[None]], silence: str) -> Component:

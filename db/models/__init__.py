@@ -5,6 +5,7 @@ from db.models.agent_version import AgentVersionRow
 from db.models.base import Base
 from db.models.call import CallRow
 from db.models.deployment import DeploymentKind, DeploymentRow, TransitionRow
+from db.models.host import HostRow
 from db.models.livekit_event import LiveKitEventRow
 from db.models.replica import ReplicaRow
 from db.models.setting import SettingRow
@@ -17,6 +18,7 @@ __all__ = [
     "CallRow",
     "DeploymentKind",
     "DeploymentRow",
+    "HostRow",
     "LiveKitEventRow",
     "ReplicaRow",
     "SettingRow",

@@ -7,7 +7,10 @@ import logging
 import os
 import resource
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from importlib.metadata import version
 
 import aiohttp
 import psutil
@@ -19,7 +22,9 @@ from agents.hosting import open_facilities
 from agents.warm import warm_forkserver
 from common.settings import Settings, get_settings
 from db.engine import Database
+from db.repositories.hosts import HostFigures
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
+from workers.runtime.presence import Presence
 from workflows.policy import HEARTBEAT, RUNTIME_QUEUE, host_queue
 
 logger = logging.getLogger(__name__)
@@ -78,6 +83,31 @@ def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Wo
     return agents, orders
 
 
+def figures(activities: HostActivities) -> HostFigures:
+    """How this host is now."""
+    tenants = activities.tenants.values()
+    return HostFigures(
+        name=activities.host,
+        version=version("bionic-agents"),
+        agents=len(tenants),
+        active_calls=sum(tenant.agent.active_calls for tenant in tenants),
+        cpu=psutil.cpu_percent(interval=None) / 100,
+        memory=psutil.virtual_memory().percent / 100,
+    )
+
+
+@asynccontextmanager
+async def present(database: Database, activities: HostActivities) -> AsyncIterator[None]:
+    """Say during the block that this host is there."""
+    presence = Presence(database, activities.host, lambda: figures(activities))
+    keeper = asyncio.create_task(presence.keep(), name="presence")
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+
+
 async def run(settings: Settings) -> None:
     """Host agents until SIGTERM; then hand them over and see the last calls off."""
     stop = stop_requested()
@@ -91,7 +121,7 @@ async def run(settings: Settings) -> None:
         async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
             activities = HostActivities(host_name(), database, client, settings, http, facilities)
             try:
-                async with running(*host_workers(client, activities)) as ended:
+                async with running(*host_workers(client, activities)) as ended, present(database, activities):
                     extra = {"host": activities.host, "warm_s": round(took, 1)}
                     logger.info("runtime host ready", extra=extra)
                     await run_until_stopped(stop, ended)

@@ -1,0 +1,29 @@
+"""Hosts: the runtime processes that carry agents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base
+
+
+class HostRow(Base):
+    """What a runtime host last said of itself."""
+
+    __tablename__ = "hosts"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    """Of the platform's software."""
+    agents: Mapped[int]
+    active_calls: Mapped[int]
+    cpu: Mapped[float]
+    """How busy its machine is, between 0 and 1."""
+    memory: Mapped[float]
+    """How much of its machine's memory is in use, between 0 and 1."""
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """By the database's clock, so that hosts need not agree on the time."""
