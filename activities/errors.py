@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -31,4 +32,5 @@ def told_to_temporal() -> Iterator[None]:
             type=type(error).__name__,
             non_retryable=not error.retryable,
             category=category,
+            next_retry_delay=None if error.retry_seconds is None else timedelta(seconds=error.retry_seconds),
         ) from None

@@ -32,6 +32,8 @@ class HostGoing(Unavailable):
     """This host is shutting down; another one takes the agent over."""
 
     expected = True
+    retry_seconds = 0.1
+    """An agent that was moved a dozen times would wait half a minute for its next host."""
 
 
 @dataclass

@@ -30,6 +30,8 @@ class BionicError(Exception):
     expected: bool = False
     """A part of normal life: worth no warning in a log."""
     status_code: int = 500
+    retry_seconds: float | None = None
+    """When to try again, where the retry policy should not decide: its waits grow from try to try."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

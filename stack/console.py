@@ -62,7 +62,7 @@ class Terminal:
             ("API", stack.api_url, f"schema at {stack.api_url}/schema"),
             ("Temporal", stack.temporal_ui_url, "what should run"),
             ("LiveKit", stack.livekit_url, "where calls are"),
-            ("API key", _api_key_place(stack), "Authorization: Bearer <key>"),
+            ("API key", stack.api_key, _api_key_place(stack)),
             ("Logs", str(stack.config.state_dir / "logs"), ""),
         ]
         phrases = " · ".join(f"“{phrase}”" for phrase in list(ANSWERS)[:4])
@@ -111,5 +111,5 @@ def _panel(title: str, rows: list[tuple[str, str, str]], agent: str, phrases: st
 
 def _api_key_place(stack: Stack) -> str:
     if "BIONIC_API_KEY" in stack.config.env:
-        return "the one in BIONIC_API_KEY"
-    return str(stack.config.state_dir / API_KEY_FILE)
+        return "from BIONIC_API_KEY"
+    return f"kept in {stack.config.state_dir / API_KEY_FILE}"

@@ -42,9 +42,10 @@ HOST_TIMEOUT = timedelta(days=3650)
 """An agent runs until it is told to stop."""
 
 HOST_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
 )
-"""The only loop that registers an agent again. An error that retrying can't cure says so itself."""
+"""The only loop that registers an agent again. It never begins anew, so its longest wait is a short one. An
+error that retrying can't cure says so itself."""
 
 RELEASE_TIMEOUT = timedelta(seconds=5)
 """How long a host has to take up the order to drain; a host that does not is cancelled by its heartbeat."""

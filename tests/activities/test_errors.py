@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import told_to_temporal
+from activities.stay import HostGoing
 from common.errors import (
     BionicError,
     FieldError,
@@ -34,6 +37,15 @@ def test_errors_say_whether_to_retry(error: BionicError, retried: bool) -> None:
     assert told.value.message == error.message
     assert told.value.type == type(error).__name__
     assert told.value.non_retryable is not retried
+
+
+def test_an_agent_that_changes_hosts_is_not_kept_waiting() -> None:
+    with pytest.raises(ApplicationError) as told, told_to_temporal():
+        raise HostGoing("Host one is shutting down.")
+    assert told.value.next_retry_delay == timedelta(seconds=0.1)
+    with pytest.raises(ApplicationError) as told, told_to_temporal():
+        raise LiveKitUnreachable("Nobody answers.")
+    assert told.value.next_retry_delay is None, "the retry policy decides"
 
 
 def test_fields_are_named() -> None:
