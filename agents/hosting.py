@@ -116,8 +116,9 @@ class HostedAgent:
             )
         finally:
             everything.cancel()
-        if everything not in done and not self._told.is_set():
-            raise next(r.failure for r in self._registrations if not r.connected)
+        missing = [registration for registration in self._registrations if not registration.connected]
+        if everything not in done and missing and not self._told.is_set():
+            raise missing[0].failure
 
     async def _all_registered(self) -> None:
         for registration in self._registrations:

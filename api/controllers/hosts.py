@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import get
 
 from api.dependencies import ThePlatform
-from api.services.hosts import HostPage
+from api.schemas.hosts import HostPage
 
 
 @get("/api/hosts", operation_id="listHosts", tags=["hosts"])
