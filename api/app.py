@@ -12,7 +12,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.pydantic import PydanticInitPlugin, PydanticSchemaPlugin
 
-from api.auth import PUBLIC, make_guard
+from api.auth import make_guard
 from api.bodies import BodyPlugin
 from api.controllers.agents import AgentController
 from api.controllers.calls import CallController
@@ -94,7 +94,7 @@ def create_app(
             title="Bionic Agents",
             version=version("bionic-agents"),
             render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
-            openapi_router=Router("/schema", route_handlers=[], opt=PUBLIC),
+            openapi_router=Router("/schema", route_handlers=[]),
         ),
         logging_config=None,
         debug=False,

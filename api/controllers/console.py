@@ -61,6 +61,8 @@ def console_router(settings: Settings) -> Router:
         if name.partition("/")[0] in _NOT_PAGES:
             raise NotFound("There is nothing at this address.")
         found = await asyncio.to_thread(_file, root, name) if name else None
+        if found is None and Path(name).suffix:
+            raise NotFound("There is no such file.")  # a script's tag must not be given a page
         found = found or await asyncio.to_thread(_file, root, "index.html")
         if found is None:
             return Response(_NOT_BUILT, media_type=MediaType.HTML, headers={"Cache-Control": "no-store"})

@@ -36,6 +36,10 @@ async def test_the_consoles_files(tmp_path: Path) -> None:
         assert "immutable" in asset.headers["cache-control"]
         assert "javascript" in asset.headers["content-type"]
         assert (await client.get("/widget.js")).text == "widget()"
+        for path in ("/embed.js", "/icons/logo.svg"):
+            missing = await client.get(path)
+            assert missing.status_code == 404
+            assert "json" in missing.headers["content-type"]
         for path in (
             "/../secret.txt",
             "/%2e%2e/secret.txt",

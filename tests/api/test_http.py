@@ -260,7 +260,8 @@ async def test_security_headers_are_on_everything(offline: Client) -> None:
 
 
 async def test_every_operation_has_a_name(offline: Client) -> None:
-    schema = (await offline.get("/schema")).json()
+    assert (await offline.get("/schema")).status_code == 401
+    schema = (await offline.get("/schema", headers=KEY_HEADER)).json()
     paths = {path: methods for path, methods in schema["paths"].items() if not path.startswith("/schema")}
     ids = [operation["operationId"] for methods in paths.values() for operation in methods.values()]
     assert {"listAgents", "deployAgent", "registerAgent", "getHealth", "trpcGet"} <= set(ids)
