@@ -22,7 +22,7 @@ from common.settings import Settings
 from db.credentials import LangFuseCredentials, resolve_langfuse, resolve_livekit
 from db.engine import Database
 from db.repositories.agents import AgentRepository
-from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition
+from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition, ReplicaState
 from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
 from workflows.types import RecordInput, ValidateInput, ValidateResult
@@ -100,7 +100,7 @@ class ControlActivities:
             )
             for item in request.transitions
         ]
-        agent = request.agent
+        agent, agent_id = request.agent, UUID(request.agent_id)
         view = AgentView(
             sequence=agent.sequence,
             status=agent.status,
@@ -109,11 +109,16 @@ class ControlActivities:
             deployment_id=UUID(agent.deployment_id),
             last_error=agent.last_error,
         )
+        replicas = [
+            ReplicaState(**vars(replica) | {"deployment_id": UUID(replica.deployment_id)})
+            for replica in request.replicas
+        ]
         with told_to_temporal():
             try:
                 async with self.database.begin() as db_session:
                     deployments = DeploymentRepository(db_session)
                     await deployments.record(UUID(request.deployment_id), new)
-                    await deployments.show_agent(UUID(request.agent_id), view)
+                    await deployments.show_agent(agent_id, view)
+                    await deployments.show_replicas(agent_id, replicas)
             except IntegrityError:
                 logger.info("deployment %s was deleted: nothing to record", request.deployment_id)

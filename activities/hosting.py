@@ -51,7 +51,7 @@ class HostActivities:
         info = activity.info()
         replica_id = info.workflow_id
         assert replica_id
-        reporter = Reporter(self.client, self.database, replica, replica_id, self.host, info.attempt)
+        reporter = Reporter(self.client, replica.agent_id, replica_id, self.host, info.attempt)
         with told_to_temporal():
             await Stay(self, replica, reporter).run()
 

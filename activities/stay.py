@@ -98,9 +98,7 @@ class Stay:
         if not agent.leaving:
             await self._reporter.tell(Status.RUNNING, agent.worker_id)
             await self._stay(agent, credentials)
-        await self._reporter.tell(Status.DRAINING, agent.worker_id)
         await self._until(agent.leave(math.inf))
-        await self._reporter.tell(Status.STOPPED)
 
     async def _tell_of_a_takeover(self) -> None:
         """A later attempt says so once: days without LiveKit must not fill the workflow's history."""

@@ -43,9 +43,10 @@ class AgentWorkflow:
         self._agent = agent
         self._state = agent.state
         self._wish: Wish | None = None
+        self._stopping: StopRequest | None = None
         self._retired = False
-        self._fleet = Fleet(agent, self._state)
         self._chronicle = Chronicle(agent, self._state)
+        self._fleet = Fleet(agent, self._state, self._chronicle)
 
     @workflow.run
     async def run(self, agent: AgentInput) -> None:
@@ -161,8 +162,7 @@ class AgentWorkflow:
     async def _take_over(self, deployment: Deployment, replicas: list[Replica], actor: str) -> None:
         """Make `deployment` the live one and let the others drain."""
         previous, self._state.live, self._state.next = self._state.live, deployment, None
-        for replica in replicas:
-            replica.deployment_id = deployment.request.deployment_id
+        self._fleet.adopt(replicas, deployment)
         self._chronicle.tell(deployment, Status.RUNNING, actor)
         if previous:
             self._state.leaving.append(previous)
@@ -170,16 +170,14 @@ class AgentWorkflow:
             self._chronicle.tell(previous, Status.DRAINING, actor, reason)
         rest = [replica for replica in self._fleet.all() if replica not in replicas and not replica.draining]
         await self._fleet.drain(rest, deployment.request.drain_seconds)
-        self._close_leaving()
+        self._close()
 
     async def _wind_down(self, stop: StopRequest) -> None:
         """Drain every replica. A new wish ends the wait, not the draining."""
-        deployment = self._state.next
-        assert deployment is not None
+        self._stopping = stop
         await self._fleet.drain(self._fleet.all(), stop.drain_seconds)
-        await workflow.wait_condition(lambda: self._fleet.empty or bool(self._wish))
-        if self._fleet.empty and not self._wish:
-            self._chronicle.tell(deployment, Status.STOPPED, stop.actor)
+        self._close()
+        await workflow.wait_condition(lambda: self._stopping is None)
 
     def _follow(self, live: Deployment, tries: int) -> None:
         """Tell when the live deployment is no longer, or again, as it should be."""
@@ -201,13 +199,20 @@ class AgentWorkflow:
                 self._state.next = live
         self._chronicle.tell(live, status, PLATFORM, reason)
 
-    def _close_leaving(self) -> None:
-        """Tell of replaced deployments whose last replica is gone."""
+    def _close(self) -> None:
+        """Tell of replaced and stopped deployments whose last replica is gone."""
         held = {replica.deployment_id for replica in self._fleet.all()}
         for deployment in list(self._state.leaving):
             if deployment.request.deployment_id not in held:
                 self._state.leaving.remove(deployment)
                 self._chronicle.tell(deployment, Status.STOPPED, PLATFORM, deployment.reason)
+        if self._stopping and self._state.next and self._fleet.empty:
+            self._chronicle.tell(self._state.next, Status.STOPPED, self._stopping.actor)
+            self._stopping = None
+
+    def _wants(self, wish: Wish) -> None:
+        """Something new is wanted: nobody waits for the end of what was to stop."""
+        self._wish, self._stopping = wish, None
 
     def _supersede(self, under_way: Deployment | None, reason: str, actor: str) -> None:
         """A rollout is not wanted any more. Say so once it is known what is wanted instead."""
@@ -226,7 +231,7 @@ class AgentWorkflow:
         self._state.next = deployment
         self._supersede(under_way, f"Superseded by version {request.version}.", request.actor)
         self._chronicle.begin(deployment)
-        self._wish = request
+        self._wants(request)
         return deployment.state
 
     @workflow.update
@@ -236,7 +241,7 @@ class AgentWorkflow:
         assert deployment is not None
         deployment.attempt += 1
         self._chronicle.tell(deployment, Status.VALIDATING, request.actor)
-        self._wish = request
+        self._wants(request)
         return deployment.state
 
     @retry.validator
@@ -254,7 +259,7 @@ class AgentWorkflow:
         if live:
             self._supersede(under_way, "Superseded by a stop.", request.actor)
         self._chronicle.tell(deployment, Status.DRAINING, request.actor)
-        self._wish = request
+        self._wants(request)
         return deployment.state
 
     @stop.validator
@@ -274,7 +279,7 @@ class AgentWorkflow:
         tries, unruly = self._fleet.take(change)
         if self._state.live:
             self._follow(self._state.live, tries)
-        self._close_leaving()
+        self._close()
         for replica in unruly:
             await self._fleet.drain([replica], replica.drain_seconds or 0)
 

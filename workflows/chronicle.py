@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from common.status import Status
     from workflows import policy, signatures
-    from workflows.types import AgentInput, AgentState, AgentSummary, Deployment, RecordInput, Transition
+    from workflows.types import (
+        AgentInput,
+        AgentState,
+        AgentSummary,
+        Deployment,
+        RecordInput,
+        Replica,
+        ReplicaView,
+        Transition,
+    )
 
 
 class Chronicle:
-    """`tell` never waits; `keep` writes the entries in order, each once."""
+    """`tell` and `show` never wait; `keep` writes what they were told in order, each once."""
 
     def __init__(self, agent: AgentInput, state: AgentState) -> None:
         self._agent = agent
         self._state = state
         self._entries: list[RecordInput] = []
+        self._replicas: dict[str, ReplicaView] = {}
         self._writing = False
-        self._due = False
+        self._held = False
         self._shown: Status | None = None
 
     @property
     def idle(self) -> bool:
         """True when all is written."""
-        return not self._entries and not self._writing
+        return not (self._entries or self._replicas or self._writing)
 
     def begin(self, deployment: Deployment) -> None:
         """`deployment` was accepted, and written as such: only Temporal's UI needs to be told."""
@@ -46,13 +58,18 @@ class Chronicle:
         entry = RecordInput(
             self._agent.agent_id, deployment.request.deployment_id, [transition], self._summary()
         )
+        self._held = status is Status.STARTING and (self._held or not self._entries)
         self._add(entry)
-        self._due = self._due or status is not Status.STARTING
         self._describe(deployment)
+
+    def show(self, replica: Replica) -> None:
+        """`replica` changed. Goes with the next transition, or by itself when none is on its way."""
+        self._state.sequence += 1
+        self._replicas[replica.id] = replica.view(self._state.sequence)
 
     def flush(self) -> None:
         """Write what was held back: it did not pass at once."""
-        self._due = True
+        self._held = False
 
     def _add(self, entry: RecordInput) -> None:
         last = self._entries[-1] if self._entries else None
@@ -82,19 +99,25 @@ class Chronicle:
     async def keep(self) -> None:
         """Write entries for ever; the end of the workflow ends it."""
         while True:
-            await workflow.wait_condition(lambda: self._due and bool(self._entries))
-            entry = self._entries.pop(0)
-            self._writing, self._due = True, bool(self._entries)
-            newest = entry.transitions[-1]
+            await workflow.wait_condition(lambda: not self._held and bool(self._entries or self._replicas))
+            self._writing = True
+            entry = self._next()
             # Local: a write of milliseconds is not worth three events and a workflow task of its own.
             await workflow.execute_local_activity(
                 signatures.record_transitions,
                 entry,
                 start_to_close_timeout=policy.RECORD_TIMEOUT,
                 retry_policy=policy.RECORD_RETRY,
-                summary=f"{newest.status}: {newest.reason}" if newest.reason else str(newest.status),
+                summary=_summary_of(entry),
             )
             self._writing = False
+
+    def _next(self) -> RecordInput:
+        replicas, self._replicas = list(self._replicas.values()), {}
+        if self._entries:
+            return replace(self._entries.pop(0), replicas=replicas)
+        summary = self._summary()
+        return RecordInput(self._agent.agent_id, summary.deployment_id, [], summary, replicas)
 
     def _describe(self, changed: Deployment) -> None:
         focus = self._focus
@@ -122,3 +145,9 @@ class Chronicle:
                 policy.DEPLOYMENT_ID.value_set(focus.request.deployment_id),
             ]
         )
+
+
+def _summary_of(entry: RecordInput) -> str:
+    newest = entry.transitions[-1] if entry.transitions else entry.replicas[-1]
+    what = str(newest.status) if entry.transitions else f"replica {newest.status}"
+    return f"{what}: {newest.reason}" if newest.reason else what

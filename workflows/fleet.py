@@ -13,6 +13,7 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from common.status import Status
     from workflows import policy
+    from workflows.chronicle import Chronicle
     from workflows.replica import ReplicaWorkflow
     from workflows.types import (
         AgentInput,
@@ -27,11 +28,12 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Fleet:
-    """Starts and drains replicas, and keeps what they report. Lives on the agent's state."""
+    """Starts and drains replicas, keeps what they report and has it shown. Lives on the agent's state."""
 
-    def __init__(self, agent: AgentInput, state: AgentState) -> None:
+    def __init__(self, agent: AgentInput, state: AgentState, chronicle: Chronicle) -> None:
         self._agent = agent
         self._state = state
+        self._chronicle = chronicle
 
     @property
     def empty(self) -> bool:
@@ -46,19 +48,24 @@ class Fleet:
         replica, report = self._state.replicas.get(change.replica_id), change.report
         if replica is None:
             return 0, []
-        if report.status is Status.STOPPED or (report.status is Status.FAILED and replica.draining):
-            del self._state.replicas[replica.id]
-            return 0, []
-        if report.status is Status.FAILED:
-            replica.status, replica.reason = report.status, report.reason
+        if report.status.terminal:
+            self._ended(replica, report.status, report.reason)
             return 0, []
         if report.attempt < replica.attempt:
             return 0, []
         tries = report.attempt - replica.attempt
         replica.status, replica.reason, replica.attempt = report.status, report.reason, report.attempt
-        replica.host = report.host
+        replica.host, replica.worker_id = report.host, report.worker_id
+        self._chronicle.show(replica)
         # The host that was draining it is gone, and another one has begun anew.
         return tries, [replica] if tries and replica.draining else []
+
+    def _ended(self, replica: Replica, status: Status, reason: str | None) -> None:
+        """One that failed without being told to end is kept: it tells what its deployment lacks."""
+        replica.status, replica.reason = status, reason
+        self._chronicle.show(replica)
+        if status is Status.STOPPED or replica.draining:
+            del self._state.replicas[replica.id]
 
     def strays(self, live: Deployment | None) -> list[Replica]:
         """Replicas of rollouts that came to nothing: neither draining nor serving `live`."""
@@ -97,7 +104,15 @@ class Fleet:
             fingerprint=fingerprint,
         )
         self._state.replicas[replica.id] = replica
+        self._chronicle.show(replica)
         return replica
+
+    def adopt(self, replicas: Iterable[Replica], deployment: Deployment) -> None:
+        """`replicas`, some of which served another deployment of this version, serve this one."""
+        for replica in replicas:
+            if replica.deployment_id != deployment.request.deployment_id:
+                replica.deployment_id = deployment.request.deployment_id
+                self._chronicle.show(replica)
 
     async def _start(self, replica: Replica, livekit_url: str) -> None:
         # A child that outlives us: continue-as-new must not touch a live registration.
@@ -132,11 +147,13 @@ class Fleet:
             self._state.replicas.pop(replica.id, None)
             return
         replica.drain_seconds = seconds
+        self._chronicle.show(replica)
         handle = workflow.get_external_workflow_handle(replica.id)
         try:
             await handle.signal(ReplicaWorkflow.stop, StopReplica(seconds, replica.host, replica.attempt))
         except ApplicationError:
-            self._state.replicas.pop(replica.id, None)
+            if replica.id in self._state.replicas:
+                self._ended(replica, Status.STOPPED, "Its workflow is gone.")
 
     def all(self) -> list[Replica]:
         """Every replica that has not ended."""

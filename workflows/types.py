@@ -100,6 +100,8 @@ class Replica:
     attempt: int = 1
     host: str | None = None
     """The host that reported last: the one that can let it go."""
+    worker_id: str | None = None
+    """LiveKit's id of the registration."""
     drain_seconds: float | None = None
     """Set once it was told to end."""
 
@@ -107,6 +109,22 @@ class Replica:
     def draining(self) -> bool:
         """True once it was told to end."""
         return self.drain_seconds is not None
+
+    def view(self, sequence: int) -> ReplicaView:
+        """What Postgres is told; `sequence` orders it among all that the agent's workflow tells."""
+        draining = self.draining and not self.status.terminal
+        return ReplicaView(
+            id=self.id,
+            sequence=sequence,
+            deployment_id=self.deployment_id,
+            version=self.version,
+            number=self.number,
+            status=Status.DRAINING if draining else self.status,
+            attempt=self.attempt,
+            host=self.host,
+            worker_id=self.worker_id,
+            reason=self.reason,
+        )
 
 
 @dataclass
@@ -177,13 +195,32 @@ class AgentSummary:
 
 
 @dataclass(frozen=True)
+class ReplicaView:
+    """How a replica is."""
+
+    id: str
+    sequence: int
+    deployment_id: str
+    version: int
+    number: int
+    status: Status
+    attempt: int
+    host: str | None
+    worker_id: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class RecordInput:
     """What changed, for Postgres."""
 
     agent_id: str
     deployment_id: str
     transitions: list[Transition]
+    """Of that deployment; none when only replicas changed."""
     agent: AgentSummary
+    replicas: list[ReplicaView] = field(default_factory=list)
+    """Those that changed."""
 
 
 @dataclass(frozen=True)

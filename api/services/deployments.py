@@ -15,7 +15,7 @@ from api.services.workflows import NoWorkflow, Unanswered, Workflows
 from common.errors import Conflict, FieldError, InvalidInput, Unavailable
 from common.settings import Settings
 from common.status import Status
-from db.models import AgentRow, DeploymentKind, DeploymentRow
+from db.models import AgentRow, DeploymentKind, DeploymentRow, TransitionRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.deployments import FIRST, DeploymentRepository
 from db.repositories.history import HistoryRepository
@@ -34,13 +34,10 @@ class Accepted:
     agent_id: UUID
     slug: str
     name: str
+    deployment: DeploymentRow
+    first: TransitionRow
     request: DeployRequest
     before: AgentBefore
-
-    @property
-    def deployment_id(self) -> UUID:
-        """The deployment's id."""
-        return UUID(self.request.deployment_id)
 
 
 @dataclass(frozen=True)
@@ -86,12 +83,12 @@ class DeploymentService:
         before = AgentBefore.of(agent)
         replicas = wanted.replicas or await self._replicas_now(deployments, agent)
         drain_seconds = await self._drain_seconds(agents, agent, fallback=version.config)
-        row = await deployments.create(agent, uuid4(), version.number, replicas, actor, kind)
+        row, first = await deployments.create(agent, uuid4(), version.number, replicas, actor, kind)
         seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
         request = DeployRequest(
             str(row.id), row.version, row.replicas, actor, drain_seconds, seen, promptly=True
         )
-        return Accepted(agent.id, agent.slug, agent.name, request, before)
+        return Accepted(agent.id, agent.slug, agent.name, row, first, request, before)
 
     async def start(self, accepted: Accepted) -> DeploymentAnswer:
         """Hand a committed deployment to the agent's workflow."""
@@ -101,14 +98,14 @@ class DeploymentService:
             )
         except Unanswered:
             # It is committed: who hands over what was left behind hands it over again until it is taken.
-            return await self.show(accepted.deployment_id)
+            state = None
         except (Unavailable, Conflict) as error:
             async with self.postgres.begin() as db_session:
                 await UnstartedRepository(db_session).fail(
-                    accepted.deployment_id, error.message, accepted.before
+                    accepted.deployment.id, error.message, accepted.before
                 )
             raise
-        return await self.show(accepted.deployment_id, state)
+        return DeploymentAnswer.of(accepted.deployment, [accepted.first], self.settings, state)
 
     async def retry(self, ref: str, actor: str) -> DeploymentAnswer:
         """Try a failed deployment again.

@@ -12,7 +12,7 @@ from db.models.base import Base
 
 
 class ReplicaRow(Base):
-    """The newest known state of a replica; only the same or a newer attempt may change it."""
+    """The newest known state of a replica, as its agent's workflow tells it."""
 
     __tablename__ = "replicas"
 
@@ -22,6 +22,8 @@ class ReplicaRow(Base):
     deployment_id: Mapped[UUID] = mapped_column(ForeignKey("deployments.id", ondelete="CASCADE"), index=True)
     version: Mapped[int]
     number: Mapped[int]
+    sequence: Mapped[int] = mapped_column(server_default="0")
+    """Orders it among all that the workflow tells: what is older changes nothing."""
     status: Mapped[str]
     attempt: Mapped[int]
     host: Mapped[str | None]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,10 +44,10 @@ class AgentView:
 
 @dataclass(frozen=True)
 class ReplicaState:
-    """What one attempt says of its replica."""
+    """How a replica is, as its agent's workflow tells it."""
 
     id: str
-    agent_id: UUID
+    sequence: int
     deployment_id: UUID
     version: int
     number: int
@@ -56,6 +56,9 @@ class ReplicaState:
     host: str | None
     worker_id: str | None
     reason: str | None
+
+
+_OF_A_REPLICA = [each.name for each in fields(ReplicaState) if each.name != "id"]
 
 
 class DeploymentRepository:
@@ -72,8 +75,8 @@ class DeploymentRepository:
         replicas: int,
         actor: str,
         kind: DeploymentKind = DeploymentKind.DEPLOY,
-    ) -> DeploymentRow:
-        """A new deployment with its first transition; its workflow goes on. The agent must be locked."""
+    ) -> tuple[DeploymentRow, TransitionRow]:
+        """A new deployment and its first transition; its workflow goes on. The agent must be locked."""
         row = DeploymentRow(
             id=deployment_id,
             agent_id=agent.id,
@@ -81,27 +84,28 @@ class DeploymentRepository:
             replicas=replicas,
             kind=kind,
             status=Status.VALIDATING,
+            reason=None,
             actor=actor,
+            attempt=1,
             sequence=FIRST,
         )
         self._db_session.add(row)
         await self._db_session.flush()
-        self._db_session.add(
-            TransitionRow(
-                deployment_id=deployment_id,
-                sequence=FIRST,
-                status=Status.VALIDATING,
-                at=datetime.now(UTC),
-                actor=actor,
-                attempt=1,
-            )
+        first = TransitionRow(
+            deployment_id=deployment_id,
+            sequence=FIRST,
+            status=Status.VALIDATING,
+            at=datetime.now(UTC),
+            actor=actor,
+            reason=None,
+            attempt=1,
         )
+        self._db_session.add(first)
         agent.deployment_id = deployment_id
         agent.status = Status.VALIDATING
         agent.last_error = None
         await self._db_session.flush()
-        await self._db_session.refresh(row)
-        return row
+        return row, first
 
     async def get(self, deployment_id: UUID) -> DeploymentRow:
         """One deployment.
@@ -125,6 +129,8 @@ class DeploymentRepository:
 
     async def record(self, deployment_id: UUID, transitions: list[NewTransition]) -> None:
         """Write transitions, in order; the same ones again change nothing."""
+        if not transitions:
+            return
         rows = [{"deployment_id": deployment_id} | vars(new) for new in transitions]
         await self._db_session.execute(insert(TransitionRow).values(rows).on_conflict_do_nothing())
         newest = transitions[-1]
@@ -148,32 +154,17 @@ class DeploymentRepository:
         )
         await self._db_session.execute(statement)
 
-    async def write_replica(self, state: ReplicaState) -> bool:
-        """Write a replica's state unless a newer attempt has; tells whether it was written."""
-        values = {
-            "agent_id": state.agent_id,
-            "deployment_id": state.deployment_id,
-            "version": state.version,
-            "number": state.number,
-            "status": state.status,
-            "attempt": state.attempt,
-            "host": state.host,
-            "worker_id": state.worker_id,
-            "reason": state.reason,
-        }
-        statement = (
-            insert(ReplicaRow)
-            .values(id=state.id, **values)
-            .on_conflict_do_update(
-                index_elements=["id"],
-                set_=values,
-                where=or_(
-                    ReplicaRow.attempt <= state.attempt, ReplicaRow.deployment_id != state.deployment_id
-                ),
-            )
-            .returning(ReplicaRow.id)
+    async def show_replicas(self, agent_id: UUID, states: list[ReplicaState]) -> None:
+        """Write how replicas are, each unless something newer is written already."""
+        if not states:
+            return
+        new = insert(ReplicaRow).values([{"agent_id": agent_id} | vars(state) for state in states])
+        statement = new.on_conflict_do_update(
+            index_elements=["id"],
+            set_={name: new.excluded[name] for name in _OF_A_REPLICA},
+            where=ReplicaRow.sequence < new.excluded.sequence,
         )
-        return (await self._db_session.execute(statement)).scalar_one_or_none() is not None
+        await self._db_session.execute(statement)
 
     async def replicas_started(self, agent_id: UUID) -> int:
         """The highest number that a replica of the agent ever had."""

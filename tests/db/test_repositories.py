@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from common.errors import Conflict, InvalidInput, NotFound
@@ -18,7 +18,7 @@ from common.status import CallStatus, Status
 from db.credentials import resolve_langfuse, resolve_livekit
 from db.engine import Database
 from db.migrate import alembic_config
-from db.models import AgentRow
+from db.models import AgentRow, ReplicaRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.calls import CallFilter, CallRepository, Turn
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition, ReplicaState
@@ -43,7 +43,8 @@ async def _deployed(database: Database, agent: AgentRow) -> uuid.UUID:
         locked = await agents.get(str(agent.id), lock=True)
         version = await agents.publish(locked, "tester")
         deployments = DeploymentRepository(db_session)
-        return (await deployments.create(locked, uuid.uuid4(), version.number, 1, "tester")).id
+        row, _ = await deployments.create(locked, uuid.uuid4(), version.number, 1, "tester")
+        return row.id
 
 
 async def test_migrations_make_what_the_models_say(database_url: str) -> None:
@@ -120,30 +121,35 @@ async def test_a_late_view_of_an_agent_changes_nothing(database: Database) -> No
     assert (shown.desired, shown.ready) == (1, 0)
 
 
-async def test_an_older_attempt_can_not_overwrite_a_newer_one(database: Database) -> None:
+async def test_what_is_older_can_not_overwrite_what_is_newer(database: Database) -> None:
     agent = await _agent(database)
     deployment = await _deployed(database, agent)
 
-    async def write(attempt: int, status: Status) -> bool:
-        state = ReplicaState(
-            id=f"agent-{agent.id}-v1-r1",
-            agent_id=agent.id,
+    def replica(number: int, sequence: int, status: Status) -> ReplicaState:
+        return ReplicaState(
+            id=f"agent-{agent.id}-v1-r{number}",
+            sequence=sequence,
             deployment_id=deployment,
             version=1,
-            number=1,
+            number=number,
             status=status,
-            attempt=attempt,
+            attempt=1,
             host="h",
             worker_id="AW_1",
             reason=None,
         )
-        async with database.begin() as db_session:
-            return await DeploymentRepository(db_session).write_replica(state)
 
-    assert await write(1, Status.RUNNING)
-    assert await write(2, Status.RUNNING)
-    assert not await write(1, Status.STOPPED)
-    assert await write(2, Status.DRAINING)
+    async def written(*states: ReplicaState) -> list[str]:
+        async with database.begin() as db_session:
+            await DeploymentRepository(db_session).show_replicas(agent.id, list(states))
+            rows = select(ReplicaRow.status).where(ReplicaRow.agent_id == agent.id)
+            return list((await db_session.execute(rows.order_by(ReplicaRow.number))).scalars())
+
+    assert await written() == []
+    assert await written(replica(1, 3, Status.RUNNING)) == ["running"]
+    both = (replica(1, 2, Status.STARTING), replica(2, 4, Status.RUNNING))
+    assert await written(*both) == ["running", "running"]
+    assert await written(replica(1, 5, Status.DRAINING)) == ["draining", "running"]
 
 
 async def test_a_turn_is_written_once_and_a_call_ends_once(database: Database) -> None:

@@ -39,7 +39,7 @@ async def _deployed(database: Database, agent: AgentRow, version: int, *statuses
     async with database.begin() as db_session:
         locked = await AgentRepository(db_session, database.box).get(str(agent.id), lock=True)
         deployments = DeploymentRepository(db_session)
-        row = await deployments.create(locked, uuid.uuid4(), version, 1, "tester", DeploymentKind.ROLLBACK)
+        row, _ = await deployments.create(locked, uuid.uuid4(), version, 1, "tester", DeploymentKind.ROLLBACK)
         steps = [
             NewTransition(number, datetime.now(UTC), status, "tester", None, 1)
             for number, status in enumerate(statuses, 2)

@@ -71,8 +71,9 @@ class World:
 
     @activity.defn
     async def record_transitions(self, request: RecordInput) -> None:
-        """Keep it."""
-        self.records.append(request)
+        """Keep it, unless an agent of an earlier test tells it, that still runs."""
+        if request.agent_id == self.agent_id:
+            self.records.append(request)
 
     @activity.defn
     async def host_agent(self, replica: ReplicaInput) -> None:
@@ -151,12 +152,18 @@ class World:
         """Every status that a deployment went through."""
         return [t.status for r in self.records if r.deployment_id == deployment_id for t in r.transitions]
 
+    def replicas(self) -> dict[str, Status]:
+        """How each replica ever told of is, as Postgres would have it."""
+        views = [view for record in self.records for view in record.replicas]
+        return {view.id: view.status for view in sorted(views, key=lambda view: view.sequence)}
+
     async def told(self, status: Status, deployment_id: str) -> RecordInput:
         """The record that says that a deployment reached `status`."""
 
         async def look() -> RecordInput | None:
             for record in self.records:
-                if record.deployment_id == deployment_id and record.transitions[-1].status is status:
+                of_it = record.transitions if record.deployment_id == deployment_id else []
+                if of_it and of_it[-1].status is status:
                     return record
             return None
 

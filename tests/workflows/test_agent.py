@@ -24,15 +24,16 @@ async def test_deploy_and_stop(world: World) -> None:
     assert accepted.status is V
     running = await world.told(R, accepted.deployment_id)
     assert (running.agent.status, running.agent.live_version) == (R, 1)
-    assert await world.hosting(2) == [
-        f"agent-{world.agent_id}-v1-r1",
-        f"agent-{world.agent_id}-v1-r2",
-    ]
+    both = [f"agent-{world.agent_id}-v1-r1", f"agent-{world.agent_id}-v1-r2"]
+    assert await world.hosting(2) == both
+    assert world.replicas() == dict.fromkeys(both, R)
+    assert len(world.records) == 1, "what comes at once is written at once"
 
     await world.stop()
     stopped = await world.told(Status.STOPPED, accepted.deployment_id)
     assert (stopped.agent.status, stopped.agent.live_version) == (Status.STOPPED, None)
     assert world.story(accepted.deployment_id) == [S, R, D, Status.STOPPED]
+    assert world.replicas() == dict.fromkeys(both, Status.STOPPED)
     await world.hosting(0)
 
 
@@ -53,6 +54,10 @@ async def test_a_new_version_serves_before_the_old_one_goes(world: World) -> Non
     replaced = await world.told(Status.STOPPED, first.deployment_id)
     assert replaced.transitions[-1].reason == "Replaced by version 2."
     assert replaced.agent.status is R
+    assert world.replicas() == {
+        f"agent-{world.agent_id}-v1-r1": Status.STOPPED,
+        f"agent-{world.agent_id}-v2-r2": R,
+    }
     assert await world.hosting(1) == [f"agent-{world.agent_id}-v2-r2"]
 
 
