@@ -12,6 +12,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.errors import told_to_temporal
+from activities.lease import Lease
 from activities.reporter import Reporter
 from activities.stay import Stay, Tenant
 from agents.call_job import CallJob
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 class HostActivities:
     """What a runtime host does for workflows."""
 
-    host: str
+    lease: Lease
     database: Database
     client: Client
     settings: Settings
@@ -44,6 +45,11 @@ class HostActivities:
 
     leaving: set[asyncio.Task[None]] = field(default_factory=set)
     """Agents that another host has by now, or that were cancelled, and their last calls here."""
+
+    @property
+    def host(self) -> str:
+        """This host's name."""
+        return self.lease.name
 
     @activity.defn
     async def host_agent(self, replica: ReplicaInput) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ from common.livekit_server import check_livekit
 from common.status import Status
 from workflows import policy
 from workflows.types import HostDetails, ReplicaInput
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from activities.hosting import HostActivities
@@ -53,6 +57,8 @@ class Stay:
         self._reporter = reporter
         self._tenant: Tenant | None = None
         self._drain_seconds = host.settings.bionic_drain_seconds
+        self._over = host.lease.over
+        self._registered = False
 
     async def run(self) -> None:
         """Return when the agent was told to leave and its calls are over.
@@ -62,15 +68,37 @@ class Stay:
             HostGoing: this host is shutting down.
         """
         beating = asyncio.create_task(self._beat())
+        self._going = asyncio.create_task(self._host_going())
         try:
             await self._serve()
         except BionicError as error:
             await self._reporter.tell(Status.DEGRADED, reason=error.message)
             activity.heartbeat(self._details())
             raise
+        except asyncio.CancelledError:
+            details = activity.cancellation_details()
+            if not (details and details.not_found):
+                raise
+            logger.info(
+                "given up: Temporal has given it to another host", extra={"agent": self._replica.slug}
+            )
         finally:
             beating.cancel()
+            self._going.cancel()
             self._move_out()
+
+    async def _host_going(self) -> str:
+        """Return when this host must give the agent up, and why."""
+        ends = [
+            asyncio.create_task(activity.wait_for_worker_shutdown()),
+            asyncio.create_task(self._over.wait()),
+        ]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            return "was taken for lost" if self._over.is_set() else "is shutting down"
+        finally:
+            for end in ends:
+                end.cancel()
 
     def _move_out(self) -> None:
         """The activity ends; calls that go on need not: from here the host itself looks after them."""
@@ -95,6 +123,7 @@ class Stay:
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant
         await agent.register()
+        self._registered = True
         if not agent.leaving:
             await self._reporter.tell(Status.RUNNING, agent.worker_id)
             await self._stay(agent, credentials)
@@ -118,6 +147,7 @@ class Stay:
             while not leave.done() and not lost.done():
                 await self._until_news(agent, leave, lost)
                 if not leave.done():
+                    activity.heartbeat(self._details())
                     await self._report_connection(agent, credentials)
                     await self._reporter.deliver()
         finally:
@@ -137,18 +167,21 @@ class Stay:
 
     async def _until(self, *ends: asyncio.Task[None], seconds: float | None = None) -> None:
         """Wait for one of `ends`, at most `seconds`; the end of this host comes between."""
-        going = asyncio.create_task(activity.wait_for_worker_shutdown())
-        try:
-            await asyncio.wait([*ends, going], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if going.done() and not any(end.done() for end in ends):
-                raise HostGoing(f"Host {self._host.host} is shutting down; another one takes over.")
-        finally:
-            going.cancel()
+        await asyncio.wait([*ends, self._going], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if self._going.done() and not any(end.done() for end in ends):
+            raise HostGoing(f"Host {self._host.host} {self._going.result()}; another one takes over.")
 
     async def _beat(self) -> None:
-        """Heartbeats for the whole stay, whatever it waits for."""
+        """Heartbeats for the whole stay, whatever it waits for; the host's own heartbeat vouches for it."""
+        often, seldom = policy.HEARTBEAT.total_seconds(), policy.AGENT_HEARTBEAT.total_seconds()
+        timeout = activity.info().heartbeat_timeout or policy.AGENT_HEARTBEAT_TIMEOUT
+        doubt = self._host.lease.doubt
         while True:
-            await asyncio.sleep(policy.HEARTBEAT.total_seconds())
+            if doubt.is_set() or not self._registered:
+                await asyncio.sleep(often)
+            else:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(doubt.wait(), min(seldom, timeout.total_seconds() / 3))
             activity.heartbeat(self._details())
 
     def _details(self) -> HostDetails:

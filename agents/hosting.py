@@ -95,7 +95,7 @@ class HostedAgent:
         return all(registration.connected for registration in self._registrations)
 
     async def changed(self) -> None:
-        """Return when a connection was made or lost since this was asked last."""
+        """Return when a connection was made or lost, or a call began or ended, since this was asked last."""
         await self._news.wait()
         self._news.clear()
 

@@ -38,12 +38,17 @@ class Offers:
     """
 
     def __init__(
-        self, name: str, call: CallJob, pool: JobPool, send: Callable[[lk.WorkerMessage], Awaitable[None]]
+        self,
+        name: str,
+        call: CallJob,
+        pool: JobPool,
+        send: Callable[[lk.WorkerMessage], Awaitable[None]],
+        changed: Callable[[], None],
     ) -> None:
         self.taken = 0
         self.refusing = False
         """Set once no new calls are taken."""
-        self._name, self._call, self._pool, self._send = name, call, pool, send
+        self._name, self._call, self._pool, self._send, self._changed = name, call, pool, send, changed
         self._open: dict[str, Offer] = {}
         self._jobs: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,6 +105,7 @@ class Offers:
         )
         self.taken += 1
         self._jobs.add(info.job.id)
+        self._changed()
         self._spawn(self._launch(info))
 
     async def _launch(self, info: RunningJobInfo) -> None:
@@ -115,6 +121,7 @@ class Offers:
     def _over(self, job_id: str, *, well: bool) -> None:
         """A call's process is gone."""
         self._jobs.discard(job_id)
+        self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))
 

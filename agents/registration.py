@@ -70,7 +70,7 @@ class Registration:
         )
         """Why there was no connection last."""
         self._livekit, self._http, self._load, self._changed = livekit, http, load, changed
-        self._offers = Offers(name, call, pool, self._send)
+        self._offers = Offers(name, call, pool, self._send, changed)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     @property

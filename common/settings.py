@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     agent_runtime_api_url: str = "http://localhost:8080"
     """The API's own base URL as other services and the browser's login link see it."""
 
+    bionic_host_name: str | None = None
+    """Of a runtime host among others; by default its machine's, with a number when that one is taken."""
+
     bionic_drain_seconds: float = Field(default=3600.0, gt=0)
     """How long a replica that takes no new calls may keep its running ones."""
 

@@ -198,6 +198,9 @@ def _temporal_command(config: StackConfig, at: Addresses, binary: str) -> tuple[
         *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
         # An activity of the worker that asked for it comes with the answer, without another round trip.
         *("--dynamic-config-value", "system.enableActivityEagerExecution=true"),
+        # A host that is frozen would be given agents for another minute: its connections look well.
+        *("--dynamic-config-value", 'frontend.keepAliveTime="4s"'),
+        *("--dynamic-config-value", 'frontend.keepAliveTimeout="4s"'),
         *attributes,
     )
 

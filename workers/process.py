@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from common.errors import BionicError
 from common.heap import settle_heap
 from common.logs import set_up_logs
 from common.settings import Settings
@@ -50,7 +52,11 @@ def run_process(
     set_up_logs()
     settle_heap()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(main)
+        try:
+            runner.run(main)
+        except BionicError as error:
+            logger.critical(error.message)
+            sys.exit(1)
 
 
 def stop_requested() -> asyncio.Event:
@@ -79,13 +85,13 @@ async def running(*workers: Worker) -> AsyncIterator[asyncio.Future[list[None]]]
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_until_stopped(stop: asyncio.Event, ended: asyncio.Future[list[None]]) -> None:
-    """Wait for the order to stop; raises when a worker ended without one."""
+async def run_until_stopped(stop: asyncio.Event, *ended: asyncio.Future[Any]) -> None:
+    """Wait for the order to stop; raises when one of those ended without it."""
     waiting = asyncio.create_task(stop.wait())
-    ends: list[asyncio.Future[Any]] = [waiting, ended]
     try:
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            ended.result()
+        await asyncio.wait([waiting, *ended], return_when=asyncio.FIRST_COMPLETED)
+        for end in ended:
+            if end.done():
+                end.result()
     finally:
         waiting.cancel()

@@ -54,11 +54,12 @@ class Fleet:
         if report.attempt < replica.attempt:
             return 0, []
         tries = report.attempt - replica.attempt
+        elsewhere = bool(tries) or replica.host != report.host
         replica.status, replica.reason, replica.attempt = report.status, report.reason, report.attempt
         replica.host, replica.worker_id = report.host, report.worker_id
         self._chronicle.show(replica)
-        # The host that was draining it is gone, and another one has begun anew.
-        return tries, [replica] if tries and replica.draining else []
+        # The order to end did not reach this host: it went to one that is gone, or to none.
+        return tries, [replica] if elsewhere and replica.draining else []
 
     def _ended(self, replica: Replica, status: Status, reason: str | None) -> None:
         """One that failed without being told to end is kept: it tells what its deployment lacks."""

@@ -47,14 +47,41 @@ HOST_RETRY = RetryPolicy(
 """The only loop that registers an agent again. It never begins anew, so its longest wait is a short one. An
 error that retrying can't cure says so itself."""
 
-RELEASE_TIMEOUT = timedelta(seconds=5)
-"""How long a host has to take up the order to drain; a host that does not is cancelled by its heartbeat."""
+RELEASE_TIMEOUT = timedelta(seconds=15)
+"""How long a host has to take up the order to drain; one that does not is told by its next heartbeat."""
 
 HEARTBEAT = timedelta(seconds=4)
-"""Between two heartbeats of a hosted agent."""
+"""Between two heartbeats of a host, and of an agent that is not registered yet."""
 
 HEARTBEAT_TIMEOUT = 3 * HEARTBEAT
 """A host that is silent for this long has lost its agents."""
+
+AGENT_HEARTBEAT = timedelta(seconds=100)
+"""Between two heartbeats of an agent that is registered; news of its calls comes between. Its host's
+heartbeat vouches for it: one for all, where a thousand would be half of Temporal's load."""
+
+AGENT_HEARTBEAT_TIMEOUT = timedelta(minutes=15)
+"""The last resort, should nobody notice that an agent's host is lost. Temporal may be away for some minutes
+without every agent beginning anew."""
+
+HOST_ACTIVITY_ID = "1"
+"""Of `host_agent` in its replica's workflow: so it can be failed from outside when its host is lost."""
+
+BOOT_TIMEOUT = timedelta(minutes=1)
+"""How long a host may take to boot. Until then it has no agents."""
+
+BACK_AGAIN = timedelta(seconds=1)
+"""Before a host that was silent, and is there after all, is listened to again."""
+
+LAST_LOOKS = 6
+"""How often, each time after `HEARTBEAT_TIMEOUT`, a lost host is looked after. Temporal takes up to 70 s to
+find that a frozen process does not listen: until then it may give it agents."""
+
+PROCESS = "process"
+"""Memo of a host's workflow: the process that has the name now."""
+
+HAND_ON_TIMEOUT = timedelta(minutes=2)
+"""For the agents of one lost host."""
 
 START_AT_ONCE = timedelta(seconds=10)
 """Replicas that register within this time go straight to running; slower ones are shown as starting."""
@@ -66,6 +93,11 @@ START_PATIENCE = timedelta(minutes=2)
 def host_queue(host: str) -> str:
     """The queue that only this host polls."""
     return f"{RUNTIME_QUEUE}-{host}"
+
+
+def host_workflow_id(host: str) -> str:
+    """The one workflow of a host."""
+    return f"host-{host}"
 
 
 def agent_workflow_id(agent_id: str) -> str:

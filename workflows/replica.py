@@ -35,7 +35,7 @@ class ReplicaWorkflow:
             replica,
             task_queue=policy.RUNTIME_QUEUE,
             start_to_close_timeout=policy.HOST_TIMEOUT,
-            heartbeat_timeout=policy.HEARTBEAT_TIMEOUT,
+            heartbeat_timeout=policy.AGENT_HEARTBEAT_TIMEOUT,
             retry_policy=policy.HOST_RETRY,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"{replica.slug} v{replica.version} registered with LiveKit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
+from workflows.host_types import HostInput, Inquest
 from workflows.types import RecordInput, ReleaseInput, ReplicaInput, ValidateInput, ValidateResult
 
 
@@ -29,3 +30,15 @@ async def host_agent(request: ReplicaInput) -> None:
 async def release_agent(request: ReleaseInput) -> bool:
     """On one host: begin to drain a replica now. False when the host does not run that attempt."""
     raise NotImplementedError(request)
+
+
+@activity.defn
+async def keep_host(host: HostInput) -> None:
+    """On one host: say with every heartbeat that it is there, until it leaves."""
+    raise NotImplementedError(host)
+
+
+@activity.defn
+async def hand_on_agents(host: HostInput) -> Inquest:
+    """Find out whether a silent host is lost; if so, fail its agents' activities: others take them."""
+    raise NotImplementedError(host)

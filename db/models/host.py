@@ -16,6 +16,8 @@ class HostRow(Base):
     __tablename__ = "hosts"
 
     name: Mapped[str] = mapped_column(primary_key=True)
+    process: Mapped[str] = mapped_column(server_default="")
+    """Tells one process of that name from the one before it."""
     version: Mapped[str]
     """Of the platform's software."""
     agents: Mapped[int]

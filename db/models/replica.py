@@ -26,7 +26,7 @@ class ReplicaRow(Base):
     """Orders it among all that the workflow tells: what is older changes nothing."""
     status: Mapped[str]
     attempt: Mapped[int]
-    host: Mapped[str | None]
+    host: Mapped[str | None] = mapped_column(index=True)
     worker_id: Mapped[str | None]
     """LiveKit's id of the registration."""
     reason: Mapped[str | None]

@@ -29,13 +29,12 @@ async def test_a_host_tells_of_its_agents_and_calls_and_is_missed_when_it_dies(p
 
     platform.stack.kill("runtime", signal.SIGKILL)
 
-    async def replaced() -> Json | None:
-        hosts = {h["name"]: h for h in (await platform.call("GET", "/api/hosts"))["items"]}
-        dead = hosts.pop(host["name"])
-        alive = [h for h in hosts.values() if h["status"] == "up" and h["agents"]]
-        return alive[0] if alive and dead["status"] == "silent" else None
+    async def returned() -> Json | None:
+        found = (await platform.call("GET", "/api/hosts"))["items"]
+        same = next(h for h in found if h["name"] == host["name"])
+        return same if same["startedAt"] > host["startedAt"] and same["agents"] else None
 
-    successor = await eventually(replaced, "the dead host silent, and a new one with its agent", seconds=60)
+    successor = await eventually(returned, "a new process of that name, with its agent", seconds=60)
     await platform.reaches(agent["id"], "running")
     await platform.stack.stop("runtime")
 

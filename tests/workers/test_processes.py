@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import tempfile
+from pathlib import Path
+
 import psutil
 import pytest
 
-from workers.runtime.host import BUSIEST, cpu_load, host_name
+from activities.lease import NameTaken
+from workers.runtime.host import BUSIEST, cpu_load
+from workers.runtime.name import host_name
 
 pytestmark = pytest.mark.unit
 
@@ -20,5 +26,14 @@ def test_a_busy_host_still_takes_calls(percent: float, monkeypatch: pytest.Monke
     assert cpu_load() == pytest.approx(BUSIEST * percent / 100)
 
 
-def test_a_host_is_named_for_its_process() -> None:
-    assert host_name().endswith(f"-{psutil.Process().pid}")
+def test_a_host_has_its_machines_name_and_no_two_have_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    machine = socket.gethostname()
+    with host_name(None) as first, host_name(None) as second, host_name("edge/1") as third:
+        assert (first, second, third) == (machine, f"{machine}-2", "edge/1")
+        with pytest.raises(NameTaken, match="BIONIC_HOST_NAME"), host_name("edge/1"):
+            pass
+    with host_name(None) as again:
+        assert again == machine, "a restarted host has the name that it had"

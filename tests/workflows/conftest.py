@@ -22,7 +22,7 @@ from stack.progress import Progress
 from stack.services import SEARCH_ATTRIBUTES
 from tests.support.waiting import eventually
 from workflows.agent import AgentWorkflow
-from workflows.policy import CONTROL_QUEUE, RUNTIME_QUEUE, agent_workflow_id, host_queue
+from workflows.policy import CONTROL_QUEUE, HEARTBEAT, RUNTIME_QUEUE, agent_workflow_id, host_queue
 from workflows.replica import ReplicaWorkflow
 from workflows.types import (
     AgentInput,
@@ -200,7 +200,12 @@ async def world(temporal: Client) -> AsyncIterator[World]:
             workflows=[AgentWorkflow, ReplicaWorkflow],
             activities=[world.validate_config, world.record_transitions],
         ),
-        Worker(temporal, task_queue=RUNTIME_QUEUE, activities=[world.host_agent]),
+        Worker(
+            temporal,
+            task_queue=RUNTIME_QUEUE,
+            activities=[world.host_agent],
+            max_heartbeat_throttle_interval=HEARTBEAT,
+        ),
         Worker(temporal, task_queue=host_queue(HOST), activities=[world.release_agent]),
     ):
         yield world

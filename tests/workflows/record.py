@@ -1,7 +1,8 @@
 """`python -m tests.workflows.record`: record the histories that `test_replay` replays, from a real stack.
 
 Record again when a workflow takes another way, and keep the old histories under another name, for they must
-replay as well: `agent-validated-after` is from when versions were validated after the deploy was answered.
+replay as well: `agent-validated-after` is from when versions were validated after the deploy was answered,
+those `by-heartbeat` from when every agent had to beat every few seconds.
 """
 
 from __future__ import annotations
@@ -16,8 +17,14 @@ import httpx
 from temporalio.client import Client
 
 from stack import Stack, StackConfig, free_ports
+from tests.support.hosts import another_host
 from tests.support.platform import Platform, offline_config
-from workflows.policy import agent_workflow_id, replica_workflow_id
+from workflows.policy import (
+    HEARTBEAT_TIMEOUT,
+    agent_workflow_id,
+    host_workflow_id,
+    replica_workflow_id,
+)
 
 HISTORIES = Path(__file__).with_name("histories")
 NOWHERE = {
@@ -36,6 +43,7 @@ async def record() -> None:
             headers = {"Authorization": f"Bearer {stack.api_key}"}
             async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
                 await _live(Platform(stack, http))
+                await _hosts(Platform(stack, http))
 
 
 async def _live(platform: Platform) -> None:
@@ -51,15 +59,27 @@ async def _live(platform: Platform) -> None:
     await asyncio.sleep(10)
     await platform.stop(agent["id"])
     client = await Client.connect(platform.stack.temporal_address)
+    await _keep(client, "agent", agent_workflow_id(agent["id"]))
+    await _keep(client, "replica-replaced", replica_workflow_id(agent["id"], 1, 1))
+    await _keep(client, "replica-moved", replica_workflow_id(agent["id"], 2, 2))
+
+
+async def _hosts(platform: Platform) -> None:
+    client = await Client.connect(platform.stack.temporal_address)
+    async with another_host(platform, "leaving"):
+        pass
+    await _keep(client, "host-left", host_workflow_id("leaving"))
+    async with another_host(platform, "lost") as host:
+        host.kill()
+        await asyncio.sleep(2.5 * HEARTBEAT_TIMEOUT.total_seconds())
+    await _keep(client, "host-lost", host_workflow_id("lost"))
+
+
+async def _keep(client: Client, name: str, workflow_id: str) -> None:
     HISTORIES.mkdir(exist_ok=True)
-    for name, workflow_id in (
-        ("agent", agent_workflow_id(agent["id"])),
-        ("replica-replaced", replica_workflow_id(agent["id"], 1, 1)),
-        ("replica-moved", replica_workflow_id(agent["id"], 2, 2)),
-    ):
-        history = await client.get_workflow_handle(workflow_id).fetch_history()
-        text = json.dumps(_without_traces(history.to_json_dict()), indent=1, sort_keys=True)
-        (HISTORIES / f"{name}.json").write_text(text + "\n")
+    history = await client.get_workflow_handle(workflow_id).fetch_history()
+    text = json.dumps(_without_traces(history.to_json_dict()), indent=1, sort_keys=True)
+    (HISTORIES / f"{name}.json").write_text(text + "\n")
 
 
 def _without_traces(part: Any) -> Any:

@@ -10,10 +10,13 @@ from temporalio import activity
 
 from activities.control import ControlActivities
 from activities.hosting import HostActivities
+from activities.lease import Lease
+from activities.watch import WatchActivities
 from workflows import signatures
 
 pytestmark = pytest.mark.unit
 
+OWNERS = (ControlActivities, HostActivities, Lease, WatchActivities)
 NAMES = [
     name for name in vars(signatures) if hasattr(getattr(signatures, name), "__temporal_activity_definition")
 ]
@@ -22,7 +25,7 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_every_signature_has_its_activity(name: str) -> None:
     signature = getattr(signatures, name)
-    found = [getattr(owner, name) for owner in (ControlActivities, HostActivities) if hasattr(owner, name)]
+    found = [getattr(owner, name) for owner in OWNERS if hasattr(owner, name)]
     assert len(found) == 1
     real, wanted = get_type_hints(found[0]), get_type_hints(signature)
     assert list(real.values()) == list(wanted.values())
@@ -31,4 +34,5 @@ def test_every_signature_has_its_activity(name: str) -> None:
 
 
 def test_there_are_signatures() -> None:
-    assert {"validate_config", "record_transitions", "host_agent", "release_agent"} == set(NAMES)
+    agents = {"validate_config", "record_transitions", "host_agent", "release_agent"}
+    assert agents | {"keep_host", "hand_on_agents"} == set(NAMES)

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.control import ControlActivities
+from activities.watch import WatchActivities
 from agents.config import AgentConfig, OfflineStt
 from agents.providers.check import check_providers
 from agents.providers.offline.options import OfflineSttOptions
@@ -19,22 +20,23 @@ from common.settings import Settings, get_settings
 from db.engine import Database
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workflows.agent import AgentWorkflow
+from workflows.host import HostWorkflow
 from workflows.policy import CONTROL_QUEUE
 from workflows.replica import ReplicaWorkflow
 
 logger = logging.getLogger(__name__)
 
 WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
-WORKFLOWS = [AgentWorkflow, ReplicaWorkflow]
+WORKFLOWS = [AgentWorkflow, HostWorkflow, ReplicaWorkflow]
 
 
-def control_worker(client: Client, activities: ControlActivities) -> Worker:
+def control_worker(client: Client, activities: ControlActivities, watch: WatchActivities) -> Worker:
     """The worker, not yet running."""
     return Worker(
         client,
         task_queue=CONTROL_QUEUE,
         workflows=WORKFLOWS,
-        activities=[activities.validate_config, activities.record_transitions],
+        activities=[activities.validate_config, activities.record_transitions, watch.hand_on_agents],
         max_cached_workflows=2000,
         workflow_task_poller_behavior=POLLERS,
         activity_task_poller_behavior=POLLERS,
@@ -57,7 +59,8 @@ async def run(settings: Settings) -> None:
         await asyncio.to_thread(check_providers, AgentConfig(instructions="Warm up.", stt=WARM_UP))
         async with aiohttp.ClientSession() as http:
             activities = ControlActivities(database, settings, http)
-            async with running(control_worker(client, activities)) as ended:
+            watch = WatchActivities(client, database)
+            async with running(control_worker(client, activities, watch)) as ended:
                 logger.info("control worker ready")
                 await run_until_stopped(stop, ended)
     finally:

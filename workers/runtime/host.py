@@ -6,11 +6,12 @@ import asyncio
 import logging
 import os
 import resource
-import socket
-from collections.abc import AsyncIterator
+from asyncio import Task
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 import aiohttp
 import psutil
@@ -18,12 +19,16 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.hosting import HostActivities
+from activities.lease import Lease
+from activities.stay import Tenant
+from activities.watch import hand_on, worker_identity
 from agents.hosting import open_facilities
 from agents.warm import warm_forkserver
 from common.settings import Settings, get_settings
 from db.engine import Database
 from db.repositories.hosts import HostFigures
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
+from workers.runtime.name import host_name
 from workers.runtime.presence import Presence
 from workflows.policy import HEARTBEAT, RUNTIME_QUEUE, host_queue
 
@@ -43,11 +48,6 @@ GOING_SECONDS = 5
 """How long activities may take to hand over when the host stops."""
 
 
-def host_name() -> str:
-    """This process's name among hosts."""
-    return f"{socket.gethostname()}-{os.getpid()}"
-
-
 def cpu_load() -> float:
     """The machine's CPU load since the last look, scaled to `BUSIEST`: LiveKit prefers hosts with less."""
     return psutil.cpu_percent(interval=None) / 100 * BUSIEST
@@ -63,6 +63,7 @@ def raise_file_limit() -> None:
 
 def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Worker]:
     """The worker that takes agents, and the one that takes orders for this host alone."""
+    identity = worker_identity(activities.host, os.getpid())
     agents = Worker(
         client,
         task_queue=RUNTIME_QUEUE,
@@ -72,22 +73,22 @@ def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Wo
         max_heartbeat_throttle_interval=HEARTBEAT,
         default_heartbeat_throttle_interval=HEARTBEAT,
         graceful_shutdown_timeout=timedelta(seconds=GOING_SECONDS),
-        identity=activities.host,
+        identity=identity,
     )
     orders = Worker(
         client,
         task_queue=host_queue(activities.host),
-        activities=[activities.release_agent],
-        identity=activities.host,
+        activities=[activities.release_agent, activities.lease.keep_host],
+        max_heartbeat_throttle_interval=HEARTBEAT,
+        graceful_shutdown_timeout=timedelta(seconds=GOING_SECONDS),
+        identity=identity,
     )
     return agents, orders
 
 
-def figures(activities: HostActivities) -> HostFigures:
+def figures(tenants: Collection[Tenant]) -> HostFigures:
     """How this host is now."""
-    tenants = activities.tenants.values()
     return HostFigures(
-        name=activities.host,
         version=version("bionic-agents"),
         agents=len(tenants),
         active_calls=sum(tenant.agent.active_calls for tenant in tenants),
@@ -96,38 +97,51 @@ def figures(activities: HostActivities) -> HostFigures:
     )
 
 
+async def begin(client: Client, database: Database, lease: Lease) -> None:
+    """Be the host of that name from now on; what the process before it carried is free for any host."""
+    await lease.take()
+    reason = f"The process of host {lease.name} that carried it is gone."
+    agents = await hand_on(client, database, lease.name, reason, tell=False)
+    if agents:
+        logger.info("the agents of this host's last process are free", extra={"agents": agents})
+
+
 @asynccontextmanager
-async def present(database: Database, activities: HostActivities) -> AsyncIterator[None]:
-    """Say during the block that this host is there."""
-    presence = Presence(database, activities.host, lambda: figures(activities))
-    keeper = asyncio.create_task(presence.keep(), name="presence")
+async def kept(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[list[Task[None]]]:
+    """Run them during the block."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
-        yield
+        yield tasks
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run(settings: Settings) -> None:
     """Host agents until SIGTERM; then hand them over and see the last calls off."""
     stop = stop_requested()
     raise_file_limit()
-    took = await asyncio.to_thread(warm_forkserver)
+    warming = asyncio.create_task(asyncio.to_thread(warm_forkserver))
     client = await connect(settings)
     database = Database.connect(
         settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
     )
     try:
-        async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
-            activities = HostActivities(host_name(), database, client, settings, http, facilities)
-            try:
-                async with running(*host_workers(client, activities)) as ended, present(database, activities):
-                    extra = {"host": activities.host, "warm_s": round(took, 1)}
-                    logger.info("runtime host ready", extra=extra)
-                    await run_until_stopped(stop, ended)
-                    logger.info("going: handing over", extra={"agents": len(activities.tenants)})
-            finally:
-                await activities.close()
+        with host_name(settings.bionic_host_name) as name:
+            tenants: dict[str, Tenant] = {}
+            lease = Lease(client, name, lambda: figures(tenants.values()))
+            took, _ = await asyncio.gather(warming, begin(client, database, lease))
+            async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
+                activities = HostActivities(lease, database, client, settings, http, facilities, tenants)
+                workers = running(*host_workers(client, activities))
+                try:
+                    async with kept(Presence(database, lease).keep(), lease.watch()) as kin, workers as ended:
+                        logger.info("runtime host ready", extra={"host": name, "warm_s": round(took, 1)})
+                        await run_until_stopped(stop, ended, *kin)
+                        logger.info("going: handing over", extra={"agents": len(tenants)})
+                finally:
+                    await activities.close()
     finally:
         await database.close()
 

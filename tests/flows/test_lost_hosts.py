@@ -1,0 +1,128 @@
+"""A host that is lost, or seems to be: every agent has one owner in the end, and nobody has to ask for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from tests.support.caller import calling
+from tests.support.hosts import another_host, listed
+from tests.support.platform import Json, Platform
+from tests.support.waiting import eventually
+from workflows.policy import HEARTBEAT_TIMEOUT, host_workflow_id
+
+pytestmark = pytest.mark.integration
+
+REPLICAS = 3
+OTHER = "other"
+DONE = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
+
+
+@asynccontextmanager
+async def _on_another_host(platform: Platform, name: str) -> AsyncIterator[tuple[Process, Json]]:
+    """An agent whose replicas are all on a host that nobody restarts, while the stack's own is free."""
+    await platform.stack.stop("runtime")
+    async with another_host(platform, OTHER) as host:
+        agent = await platform.create(name)
+        await platform.call("POST", f"/api/agents/{agent['id']}/deploy", {"replicas": REPLICAS}, expect=202)
+        await platform.reaches(agent["id"], "running", seconds=60)
+        await platform.stack.start("runtime")
+        yield host, agent
+    await platform.reaches(agent["id"], "running", seconds=60)
+    await platform.stop(agent["id"])
+
+
+async def _all_back(platform: Platform, agent: Json) -> Json:
+    async def back() -> Json | None:
+        now = await platform.agent(agent["id"])
+        tried = now["deployment"]["attempt"] > 1
+        ready = now["replicas"]["ready"] == REPLICAS
+        return now if tried and ready and now["status"] == "running" else None
+
+    return await eventually(back, "every replica registered again", seconds=90)
+
+
+async def _owners(platform: Platform) -> int:
+    hosts = (await platform.call("GET", "/api/hosts"))["items"]
+    return sum(host["agents"] for host in hosts if host["status"] == "up")
+
+
+async def _temporal(platform: Platform) -> Client:
+    return await Client.connect(platform.stack.temporal_address)
+
+
+async def test_a_lost_hosts_agents_are_taken_over_by_another_host(platform: Platform) -> None:
+    async with _on_another_host(platform, "taken-over") as (host, agent):
+        host.kill()
+        await host.wait()
+        back = await _all_back(platform, agent)
+    causes = [t["reason"] for t in back["deployment"]["transitions"] if t["status"] == "degraded"]
+    assert any("lost" in cause for cause in causes)
+    lost = await listed(platform, OTHER)
+    assert lost is not None
+    assert lost["status"] == "silent"
+
+    story = await (await _temporal(platform)).get_workflow_handle(host_workflow_id(OTHER)).fetch_history()
+    looks = [e.activity_task_completed_event_attributes.result for e in story.events if e.event_type == DONE]
+    assert looks
+    assert json.loads(looks[0].payloads[0].data) == {"alive": False, "agents": REPLICAS}
+
+
+async def test_a_frozen_host_that_wakes_gives_way_and_begins_anew(platform: Platform) -> None:
+    temporal = await _temporal(platform)
+    handle = temporal.get_workflow_handle(host_workflow_id(OTHER))
+    async with _on_another_host(platform, "frozen") as (host, agent):
+        first = await handle.describe()
+        host.send_signal(signal.SIGSTOP)
+        await _all_back(platform, agent)
+        host.send_signal(signal.SIGCONT)
+
+        async def anew() -> bool:
+            now = await handle.describe()
+            return now.status is WorkflowExecutionStatus.RUNNING and now.run_id != first.run_id
+
+        await eventually(anew, "the woken host begins anew", seconds=60)
+
+        async def one_each() -> bool:
+            return await _owners(platform) == REPLICAS
+
+        await eventually(one_each, "one owner for each replica", seconds=60)
+        assert (await platform.agent(agent["id"]))["replicas"]["ready"] == REPLICAS
+        token = await platform.token(agent["slug"])
+        async with calling(token["url"], token["token"]) as caller:
+            await caller.hears("Hello, how can I help?")
+            assert len(caller.agents) == 1
+
+
+async def test_agents_do_not_begin_anew_because_temporal_was_away(platform: Platform) -> None:
+    agent = await platform.deployed("patient")
+    hosts = (await platform.call("GET", "/api/hosts"))["items"]
+    (host,) = [each for each in hosts if each["status"] == "up" and each["name"] != OTHER]
+    await platform.stack.stop("temporal")
+    await asyncio.sleep(HEARTBEAT_TIMEOUT.total_seconds() + 1)  # what is tested is that this time passes
+    await platform.stack.start("temporal")
+    handle = (await _temporal(platform)).get_workflow_handle(host_workflow_id(host["name"]))
+
+    async def heard_again() -> bool:
+        described = await handle.describe()
+        pending = described.raw_description.pending_activities
+        began = [a.last_started_time.ToDatetime() for a in pending if a.activity_type.name == "keep_host"]
+        history = await handle.fetch_history()
+        timeouts = [e for e in history.events if e.HasField("activity_task_timed_out_event_attributes")]
+        return bool(timeouts and began)
+
+    await eventually(heard_again, "the host is listened to again", seconds=60)
+    now = await platform.reaches(agent["id"], "running")
+    assert now["deployment"]["attempt"] == 1
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears("Hello, how can I help?")
+    await platform.stop(agent["id"])

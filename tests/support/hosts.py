@@ -1,0 +1,46 @@
+"""Runtime hosts beside the one that the stack runs, which nobody restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from stack.config import PROJECT
+from tests.support.platform import Json, Platform
+from tests.support.waiting import eventually
+
+
+async def listed(platform: Platform, name: str) -> Json | None:
+    """A host as the API lists it."""
+    found: list[Json] = (await platform.call("GET", "/api/hosts"))["items"]
+    return next((host for host in found if host["name"] == name), None)
+
+
+@asynccontextmanager
+async def another_host(platform: Platform, name: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A second host, ready; ended after the block, if it is still there."""
+    spec = platform.stack.service("runtime").spec
+    env = {**(spec.env or {}), "BIONIC_HOST_NAME": name}
+    process = await asyncio.create_subprocess_exec(
+        *spec.command, env=env, cwd=PROJECT, start_new_session=True
+    )
+    try:
+
+        async def up() -> bool:
+            host = await listed(platform, name)
+            return host is not None and host["status"] == "up"
+
+        await eventually(up, f"host {name} up", seconds=60)
+        yield process
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGCONT)
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 60)
+            except TimeoutError:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()

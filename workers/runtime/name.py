@@ -1,0 +1,54 @@
+"""The name of a host: the same after a restart, and no two processes of a machine have the same."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from activities.lease import NameTaken
+
+
+@contextmanager
+def host_name(wanted: str | None) -> Iterator[str]:
+    """Hold a name during the block: `wanted`, or the machine's, with a number when another process has that.
+
+    The system frees it with the process, however that ends: who has it next knows that the last one is dead.
+
+    Raises:
+        NameTaken: another process of this machine has the wanted name.
+    """
+    # Descriptors are not inherited: a job process that outlives its host does not keep its name.
+    for name in [wanted] if wanted else _names():
+        lock = os.open(_lock_file(name), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        try:
+            yield name
+        finally:
+            os.close(lock)
+        return
+    raise NameTaken(f"Another process of this machine is host {wanted}: set another BIONIC_HOST_NAME.")
+
+
+def _names() -> Iterator[str]:
+    machine = socket.gethostname()
+    yield machine
+    for number in count(2):
+        yield f"{machine}-{number}"
+
+
+def _lock_file(name: str) -> Path:
+    folder = Path(tempfile.gettempdir()) / f"bionic-agents-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    harmless = re.sub(r"[^\w.-]", "_", name)
+    return folder / f"host-{harmless}.lock"
