@@ -122,33 +122,6 @@ async def test_a_draft_without_its_secret_is_kept_but_not_deployed(platform: Pla
     assert (after["status"], after["deployment"]) == ("draft", None)
 
 
-@pytest.mark.parametrize("service", ["runtime", "control", "api", "livekit", "temporal", "postgres"])
-async def test_a_restart_of_any_service_loses_nothing(platform: Platform, service: str) -> None:
-    agent = await platform.deployed(f"restart-{service}")
-    before = await platform.agent(agent["id"])
-    await platform.stack.restart(service)
-    await platform.stack.wait_healthy(60)
-
-    async def answers_calls() -> bool:
-        """A caller gets the agent: what counts, whatever the words for the state are."""
-        token = await platform.token(agent["slug"])
-        async with calling(token["url"], token["token"]) as caller:
-            try:
-                await caller.agent(seconds=3)
-            except AssertionError:
-                return False
-            await caller.hears("Hello, how can I help?")
-        return True
-
-    await eventually(answers_calls, f"a call after the restart of {service}", seconds=60)
-    after = await platform.reaches(agent["id"], "running")
-    assert after["config"] == before["config"]
-    assert after["deployment"]["id"] == before["deployment"]["id"]
-    transitions = [t["at"] for t in before["deployment"]["transitions"]]
-    assert [t["at"] for t in after["deployment"]["transitions"]][: len(transitions)] == transitions
-    await platform.stop(agent["id"])
-
-
 async def test_a_secret_is_in_no_history_and_no_log(platform: Platform) -> None:
     stack = platform.stack
     own = {"url": stack.livekit_url, "apiKey": "canary-key", "apiSecret": CANARY}
