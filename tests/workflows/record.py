@@ -1,7 +1,8 @@
 """`python -m tests.workflows.record`: record the histories that `test_replay` replays, from a real stack.
 
 Record again when a workflow takes another way, and keep the old histories under another name, for they must
-replay as well: `agent-validated-after` is from when versions were validated after the deploy was answered.
+replay as well: `agent-validated-after` is from when versions were validated after the deploy was answered,
+`agent-shown-by-status` from when searches did not learn of a version that replaced a running one.
 """
 
 from __future__ import annotations
