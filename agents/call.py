@@ -43,7 +43,7 @@ async def hold_call(ctx: JobContext) -> None:
         # The caller waits for the agent to appear: joining begins before all that can be done meanwhile.
         join.create_task(ctx.connect())
         await asyncio.sleep(0)
-        ctx.proc.userdata[TRACES].send_to(call.traces)
+        ctx.proc.userdata[TRACES].send_to(call.traces, call.discretion)
         config = join_secrets(call.config, call.secrets)
         session = _session(config)
         recorder = _record(call, ctx, session)

@@ -11,6 +11,7 @@ from livekit.protocol.agent import Job
 from pydantic import TypeAdapter
 
 from agents.tracing import TraceTarget
+from common.discretion import Discretion
 
 _PARCEL = "bionic"
 
@@ -30,6 +31,12 @@ class CallJob:
     secrets: dict[str, str] = field(repr=False)
     database_url: str = field(repr=False)
     traces: TraceTarget | None = None
+
+    @property
+    def discretion(self) -> Discretion:
+        """What must not be told of the call."""
+        known = [*self.secrets.values(), *([self.traces.secret_key] if self.traces else [])]
+        return Discretion(*known)
 
     def put_into(self, job: Job) -> None:
         """Add this to the job's metadata: whichever process gets the job finds it there."""

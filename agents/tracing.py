@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.util import Finalize
+from typing import Any
 
 from livekit.agents.telemetry import set_tracer_provider
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Status
+
+from common.discretion import Discretion
 
 EXPORT_SECONDS = 5
 """How long one batch may take, retries included."""
@@ -40,6 +45,57 @@ class TraceTarget:
         return {"Authorization": f"Basic {pair}", "x-langfuse-ingestion-version": "4"}
 
 
+class DiscreetExporter(SpanExporter):
+    """Blots secrets out of spans on their way to another exporter: errors are traced as they were raised."""
+
+    def __init__(self, inner: SpanExporter, discretion: Discretion) -> None:
+        self._inner = inner
+        self._discretion = discretion
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Pass them on."""
+        return self._inner.export([self._discreet(span) for span in spans])
+
+    def shutdown(self) -> None:
+        """No more come."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Nothing is kept here."""
+        return self._inner.force_flush(timeout_millis)
+
+    def _discreet(self, span: ReadableSpan) -> ReadableSpan:
+        status = span.status
+        return ReadableSpan(
+            self._discretion.blot(span.name),
+            context=span.context,
+            parent=span.parent,
+            resource=span.resource,
+            attributes=self._values(span.attributes),
+            events=[
+                Event(event.name, self._values(event.attributes), event.timestamp) for event in span.events
+            ],
+            links=span.links,
+            kind=span.kind,
+            status=Status(status.status_code, self._value(status.description)),
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+
+    def _values(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+        return {name: self._value(value) for name, value in (attributes or {}).items()}
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._discretion.blot(value)
+        if isinstance(value, Mapping):
+            return self._values(value)
+        if isinstance(value, Sequence) and not isinstance(value, bytes):
+            return tuple(self._value(item) for item in value)
+        return value
+
+
 class CallTraces:
     """The tracer of one job process. Made before its call is known, so that the first span finds it.
 
@@ -54,14 +110,16 @@ class CallTraces:
         )
         set_tracer_provider(self._provider)
 
-    def send_to(self, target: TraceTarget | None) -> None:
-        """Send the call's spans to `target`, or make no more of them."""
+    def send_to(self, target: TraceTarget | None, discretion: Discretion) -> None:
+        """Send the call's spans to `target`, with `discretion`, or make no more of them."""
         if target is None:
             set_tracer_provider(trace.NoOpTracerProvider())
             return
         exporter = OTLPSpanExporter(endpoint=target.endpoint, headers=target.headers, timeout=EXPORT_SECONDS)
         self._provider.add_span_processor(
-            BatchSpanProcessor(exporter, max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1000)
+            BatchSpanProcessor(
+                DiscreetExporter(exporter, discretion), max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1000
+            )
         )
         # A job process leaves through multiprocessing's exit, which skips `atexit`.
         Finalize(None, self._provider.shutdown, exitpriority=10)

@@ -1,11 +1,13 @@
-"""Log lines: time, level, logger, message, and the extras as `key=value`."""
+"""Log lines: time, level, logger, message, and the extras as `key=value`; secrets are blotted out."""
 
 from __future__ import annotations
 
 import logging
 
+from common.discretion import DISCRETION
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_QUIET = {"livekit": logging.WARNING, "livekit.agents": logging.WARNING, "httpx": logging.WARNING}
+_QUIET = dict.fromkeys(("livekit", "livekit.agents", "httpx", "httpx2"), logging.WARNING)
 
 
 class KeyValueFormatter(logging.Formatter):
@@ -13,6 +15,9 @@ class KeyValueFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback where there is one."""
+        return DISCRETION.blot(self._format(record))
+
+    def _format(self, record: logging.LogRecord) -> str:
         extras = {k: v for k, v in vars(record).items() if k not in _STANDARD and not k.startswith("_")}
         line = super().format(record)
         if not extras:

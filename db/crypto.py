@@ -8,6 +8,7 @@ import secrets
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from common.discretion import DISCRETION
 from common.errors import BionicError
 from common.keys import derive_key, key_id
 
@@ -23,6 +24,8 @@ class SecretUnreadable(BionicError):
 class SecretBox:
     """Seals small values so that a stolen dump, or a value copied to another row, tells nothing.
 
+    What passes through it is from then on blotted out of this process's logs.
+
     The layout is ``format ‖ key id ‖ nonce ‖ ciphertext and tag``; the key id makes key rotation possible.
     """
 
@@ -33,6 +36,10 @@ class SecretBox:
 
     def seal(self, value: str, row: str) -> bytes:
         """Encrypt `value` for `row` (a name such as ``agents/<id>/draft``)."""
+        DISCRETION.learn(value)
+        return self._seal(value, row)
+
+    def _seal(self, value: str, row: str) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return _FORMAT + self._key_id + nonce + self._cipher.encrypt(nonce, value.encode(), row.encode())
 
@@ -42,6 +49,11 @@ class SecretBox:
         Raises:
             SecretUnreadable: the master key changed, or the value belongs to another row.
         """
+        value = self._open(sealed, row)
+        DISCRETION.learn(value)
+        return value
+
+    def _open(self, sealed: bytes, row: str) -> str:
         head = len(_FORMAT) + _KEY_ID_BYTES
         if sealed[:head] != _FORMAT + self._key_id:
             raise SecretUnreadable(
@@ -56,11 +68,15 @@ class SecretBox:
 
     def seal_map(self, values: dict[str, str], row: str) -> bytes | None:
         """Encrypt a map of secrets; an empty one needs no ciphertext."""
-        return self.seal(json.dumps(values, sort_keys=True), row) if values else None
+        for value in values.values():
+            DISCRETION.learn(value)
+        return self._seal(json.dumps(values, sort_keys=True), row) if values else None
 
     def open_map(self, sealed: bytes | None, row: str) -> dict[str, str]:
         """Decrypt what `seal_map` made."""
         if sealed is None:
             return {}
-        values: dict[str, str] = json.loads(self.open(sealed, row))
+        values: dict[str, str] = json.loads(self._open(sealed, row))
+        for value in values.values():
+            DISCRETION.learn(value)
         return values

@@ -121,7 +121,9 @@ class Stack:
             await service.close()
         await self._guard.close()
         if self.config.runs(Service.POSTGRES) and self._services:
-            EmbeddedPostgres(self.config.state_dir).forget_socket()
+            postgres = EmbeddedPostgres(self.config.state_dir)
+            await asyncio.to_thread(postgres.end_orphans)
+            postgres.forget_socket()
         self._services = {}
         self._lock.release()
 

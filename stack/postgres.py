@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ _MAX_SOCKET_PATH = 103
 """Bytes: macOS takes 103, Linux 107."""
 
 _CONNECT_SECONDS = 10.0
+_END_SECONDS = 10.0
+"""How long an old server may take to end before the new one is tried all the same."""
 
 
 def binaries() -> Path:
@@ -62,6 +65,10 @@ class EmbeddedPostgres:
     def data_dir(self) -> Path:
         """The cluster's files."""
         return self.state_dir / "postgres"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.data_dir / "postmaster.pid"
 
     @property
     def user(self) -> str | None:
@@ -99,7 +106,7 @@ class EmbeddedPostgres:
     async def ready(self, pid: int) -> bool:
         """True when that server takes connections. It asks the server's own file, so no log line is made."""
         with suppress(OSError):
-            lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
+            lines = self._pid_file.read_text().splitlines()
             return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
         return False
 
@@ -146,26 +153,49 @@ class EmbeddedPostgres:
         path.chmod(0o700)
 
     def _clear_leftovers(self) -> None:
-        """Ends a server that outlived its supervisor, and removes the pid file of a dead one."""
-        pid_file = self.data_dir / "postmaster.pid"
-        try:
-            pid = int(pid_file.read_text().split()[0])
-        except (OSError, ValueError, IndexError):
-            return
-        try:
-            process = psutil.Process(pid)
-            ours = process.name() == "postgres" and str(self.data_dir) in process.cmdline()
-        except psutil.Error:
-            ours = False
-        if ours:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(10)
-            except psutil.TimeoutExpired:
-                process.send_signal(signal.SIGQUIT)
-                process.wait(10)
-        # We hold the state folder's lock, so whoever has that pid now is no server of ours.
-        pid_file.unlink(missing_ok=True)
+        """Ends a server that outlived its supervisor, and removes the lock files of a dead one."""
+        self._end_server()
+        self.end_orphans()
+        # We hold the state folder's lock, so whoever has the pid in them now is no server of ours.
+        for lock in (self._pid_file, socket_dir(self.state_dir) / f"{_SOCKET_NAME}.lock"):
+            lock.unlink(missing_ok=True)
+
+    def _end_server(self) -> None:
+        with suppress(OSError, ValueError, IndexError, psutil.Error):
+            process = psutil.Process(int(self._pid_file.read_text().split()[0]))
+            if process.name() == "postgres" and str(self.data_dir) in process.cmdline():
+                process.send_signal(signal.SIGINT)
+                _wait_for_end([process], _END_SECONDS)
+
+    def end_orphans(self) -> None:
+        """Ends what a killed server left working: until then no other server may have the files.
+
+        Most of its processes end by themselves, but not one that is busy. Each has a session of its own, so
+        the end of the server's process group is not theirs; all of them work in the folder of the files.
+        """
+        folder = str(self.data_dir.resolve())
+        orphans: list[psutil.Process] = []
+        for process in psutil.process_iter(["name"]):
+            if process.info["name"] == "postgres":
+                with suppress(psutil.Error):
+                    if process.cwd() == folder:
+                        process.kill()
+                        orphans.append(process)
+        _wait_for_end(orphans, _END_SECONDS)
+
+
+def _wait_for_end(processes: list[psutil.Process], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(_works(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _works(process: psutil.Process) -> bool:
+    # One that nobody waits for stays as a zombie where no init takes care of it.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _uid(user: str | None) -> int:

@@ -31,7 +31,11 @@ class Chronicle:
         self._replicas: dict[str, ReplicaView] = {}
         self._writing = False
         self._held = False
-        self._shown: Status | None = None
+        self._shown: tuple[Status, str] | None = None
+        """What searches find: the status, and the id of its deployment."""
+        if newest := state.next or state.live:
+            # Search attributes go on in the next run by themselves, this text does not.
+            self._show_details(newest)
 
     @property
     def idle(self) -> bool:
@@ -120,10 +124,13 @@ class Chronicle:
         return RecordInput(self._agent.agent_id, summary.deployment_id, [], summary, replicas)
 
     def _describe(self, changed: Deployment) -> None:
-        focus = self._focus
+        self._show_details(changed)
+        self._show_in_searches(self._focus)
+
+    def _show_details(self, changed: Deployment) -> None:
         live = self._state.live
         lines = [
-            f"**{self._agent.slug}** is **{focus.status}**",
+            f"**{self._agent.slug}** is **{self._focus.status}**",
             f"- live version: {live.request.version if live else 'none'}",
             f"- version {changed.request.version}: {changed.status}, attempt {changed.attempt}",
             f"- asked for by {changed.request.actor}",
@@ -131,13 +138,16 @@ class Chronicle:
         if changed.reason:
             lines.append(f"- {changed.reason}")
         workflow.set_current_details("\n".join(lines))
-        self._show_in_searches(focus)
 
     def _show_in_searches(self, focus: Deployment) -> None:
         """Let Temporal's UI find agents by status; what passes in a moment is not worth an event."""
-        if focus.status in {Status.VALIDATING, Status.STARTING, self._shown}:
+        now = (focus.status, focus.request.deployment_id)
+        if focus.status in {Status.VALIDATING, Status.STARTING} or now == self._shown:
             return
-        self._shown = focus.status
+        same_status = self._shown is not None and self._shown[0] is focus.status
+        if same_status and not workflow.patched(policy.SEARCHES_NAME_THE_NEWEST):
+            return
+        self._shown = now
         workflow.upsert_search_attributes(
             [
                 policy.AGENT_STATUS.value_set(focus.status),

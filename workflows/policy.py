@@ -18,6 +18,9 @@ AGENT_STATUS = SearchAttributeKey.for_keyword("AgentStatus")
 DEPLOYMENT_ID = SearchAttributeKey.for_keyword("DeploymentId")
 LIVEKIT_URL = SearchAttributeKey.for_keyword("LiveKitUrl")
 
+SEARCHES_NAME_THE_NEWEST = "searches-name-the-newest"
+"""A patch: before it, a version that replaced a running one was not found by its number."""
+
 ONCE = RetryPolicy(maximum_attempts=1)
 
 VALIDATE_PROMPTLY = timedelta(seconds=1)

@@ -45,7 +45,7 @@ class ReplicaWorkflow:
             if self._orders and not host.done():
                 await self._release(self._orders.pop(0), host)
         end = await self._outcome(host)
-        self._describe(f"ended: **{end.status}** {end.reason or ''}")
+        self._describe(f"ended: **{end.status}** {end.reason or ''}".rstrip())
         await self._tell(end)
         return end
 

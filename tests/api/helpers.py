@@ -19,7 +19,8 @@ from db.repositories.agents import AgentRepository
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition
 from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
-from tests.api.conftest import LIVEKIT_KEY, LIVEKIT_SECRET, Client, platform_of
+from tests.api.conftest import LIVEKIT_KEY, LIVEKIT_SECRET, Client, FakeWorkflows, platform_of
+from workflows.types import DeployRequest
 
 CONFIG: dict[str, Any] = {"instructions": "Be brief.", "greeting": "Hello"}
 OWN_LIVEKIT = {
@@ -27,6 +28,7 @@ OWN_LIVEKIT = {
     "apiKey": "own-key",
     "apiSecret": "own-secret-own-secret-own-secret-own",
 }
+HOOK = "/api/webhooks/livekit"
 
 
 def unique(prefix: str = "agent") -> str:
@@ -48,6 +50,11 @@ async def deploy(client: Client, agent: dict[str, Any], **body: Any) -> dict[str
     assert response.status_code == 202, response.text
     deployment: dict[str, Any] = response.json()
     return deployment
+
+
+def deploys(workflows: FakeWorkflows) -> list[DeployRequest]:
+    """The deployments that Temporal was asked for."""
+    return [request for what, request in workflows.asked if what == "deploy"]
 
 
 async def report(client: Client, agent: dict[str, Any], status: Status, *, live: bool) -> None:

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from livekit import api
 
-from stack import free_ports
-from stack.config import Service, StackConfig
-from stack.embedded import Stack
 from tests.support.caller import calling
+from tests.support.other_livekit import other_livekit
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.integration
 
 OTHER_KEY = "another-livekit-key"
 OTHER_SECRET = "another-livekit-secret-of-at-least-32-characters"
-
-
-@pytest.fixture
-async def other_livekit(tmp_path: Path) -> AsyncIterator[Stack]:
-    """A second LiveKit server with keys of its own."""
-    config = StackConfig(
-        state_dir=tmp_path / "other",
-        ports=free_ports(),
-        services=frozenset({Service.LIVEKIT}),
-        env={"LIVEKIT_API_KEY": OTHER_KEY, "LIVEKIT_API_SECRET": OTHER_SECRET},
-    )
-    async with Stack(config) as other:
-        yield other
 
 
 async def test_a_deployed_agent_joins_its_caller(platform: Platform) -> None:
@@ -46,20 +30,21 @@ async def test_a_deployed_agent_joins_its_caller(platform: Platform) -> None:
 
 
 async def test_an_agent_with_its_own_livekit_really_connects_there(
-    platform: Platform, other_livekit: Stack
+    platform: Platform, tmp_path: Path
 ) -> None:
-    own = {"url": other_livekit.livekit_url, "apiKey": OTHER_KEY, "apiSecret": OTHER_SECRET}
-    agent = await platform.deployed("flow3-own", livekitConfig=own)
-    token = await platform.token(agent["slug"])
-    assert token["url"] == other_livekit.livekit_url
+    async with other_livekit(tmp_path, OTHER_KEY, OTHER_SECRET, platform.stack) as other:
+        own = {"url": other.livekit_url, "apiKey": OTHER_KEY, "apiSecret": OTHER_SECRET}
+        agent = await platform.deployed("flow3-own", livekitConfig=own)
+        token = await platform.token(agent["slug"])
+        assert token["url"] == other.livekit_url
 
-    async with calling(token["url"], token["token"]) as caller:
-        await caller.agent()
-        await caller.hears("Hello, how can I help?")
-        async with api.LiveKitAPI(other_livekit.livekit_url, OTHER_KEY, OTHER_SECRET) as there:
-            rooms = await there.room.list_rooms(api.ListRoomsRequest())
-        assert [room.name for room in rooms.rooms] == [token["room"]]
-    await platform.stop(agent["id"])
+        async with calling(token["url"], token["token"]) as caller:
+            await caller.agent()
+            await caller.hears("Hello, how can I help?")
+            async with api.LiveKitAPI(other.livekit_url, OTHER_KEY, OTHER_SECRET) as there:
+                rooms = await there.room.list_rooms(api.ListRoomsRequest())
+            assert [room.name for room in rooms.rooms] == [token["room"]]
+        await platform.stop(agent["id"])
 
 
 async def test_the_plain_slug_can_be_dispatched_as_livekit_does(platform: Platform) -> None:

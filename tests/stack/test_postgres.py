@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
 from stack import Service, Stack, StackConfig, StackError, free_ports
-from stack.postgres import socket_dir
+from stack.postgres import EmbeddedPostgres, socket_dir
+from tests.support.waiting import eventually
 
 ONLY_POSTGRES = frozenset({Service.POSTGRES})
 
@@ -49,3 +55,71 @@ async def test_data_survives_kill_and_restart_in_a_deep_folder(tmp_path: Path) -
         assert await _query(stack.database_url, "SELECT n FROM kept") == 7
         assert await _query(stack.database_url, "SHOW listen_addresses") == ""
         assert folder.stat().st_mode & 0o077 == 0
+
+
+def _goes_on(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.integration
+async def test_what_a_killed_server_left_working_does_not_keep_the_next_one_out(tmp_path: Path) -> None:
+    config = StackConfig(state_dir=tmp_path, ports=free_ports(), services=ONLY_POSTGRES)
+    async with Stack(config) as stack:
+        connection = await asyncpg.connect(stack.database_url.replace("/liveagents", "/postgres"))
+        orphan = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()"))
+        orphan.suspend()  # as good as busy: it does not look up to see that its server is gone
+        try:
+            stack.kill("postgres", signal.SIGKILL)
+
+            async def back() -> bool:
+                with suppress(OSError, asyncpg.PostgresError):
+                    return await _query(stack.database_url, "SELECT 1") == 1
+                return False
+
+            await eventually(back, "the database after its server was killed", seconds=30)
+            assert not _goes_on(orphan)
+        finally:
+            connection.terminate()
+            with suppress(psutil.NoSuchProcess):
+                orphan.kill()
+
+
+@pytest.mark.integration
+async def test_nothing_of_a_killed_server_outlives_its_stack(tmp_path: Path) -> None:
+    config = StackConfig(state_dir=tmp_path, ports=free_ports(), services=ONLY_POSTGRES)
+    async with Stack(config) as stack:
+        connection = await asyncpg.connect(stack.database_url.replace("/liveagents", "/postgres"))
+        orphan = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()"))
+        orphan.suspend()
+        stack.hurry()
+    connection.terminate()
+    assert not _goes_on(orphan)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[int]:
+    """The pid of a process that is no database, of the user who runs ours."""
+    user = EmbeddedPostgres(tmp_path).user
+    process = subprocess.Popen(["sleep", "600"], user=user)
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.integration
+async def test_locks_of_a_dead_server_whose_pid_someone_else_has_are_nobodys(
+    tmp_path: Path, stranger: int
+) -> None:
+    config = StackConfig(state_dir=tmp_path, ports=free_ports(), services=ONLY_POSTGRES)
+    locks = [tmp_path / "postgres" / "postmaster.pid", socket_dir(tmp_path) / ".s.PGSQL.5432.lock"]
+    async with Stack(config) as stack:
+        before = {lock: (lock.read_text().splitlines(keepends=True), lock.stat()) for lock in locks}
+        await stack.stop("postgres")
+        for lock, (lines, owner) in before.items():
+            lock.write_text("".join([f"{stranger}\n", *lines[1:]]))
+            os.chown(lock, owner.st_uid, owner.st_gid)
+        await stack.start("postgres")
+        assert await _query(stack.database_url, "SELECT 1") == 1

@@ -22,12 +22,15 @@ class Receiver:
     spans: list[Span] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
+    bodies: list[bytes] = field(default_factory=list)
+    """Each export whole, uncompressed."""
 
     async def take(self, request: web.Request) -> web.Response:
         """One export."""
         body = await request.read()
         if body[:2] == b"\x1f\x8b":
             body = gzip.decompress(body)
+        self.bodies.append(body)
         message = ExportTraceServiceRequest.FromString(body)
         for resource in message.resource_spans:
             for scope in resource.scope_spans:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 from temporalio import activity
 from temporalio.client import Client, WithStartWorkflowOperation
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -22,7 +23,14 @@ from stack.progress import Progress
 from stack.services import SEARCH_ATTRIBUTES
 from tests.support.waiting import eventually
 from workflows.agent import AgentWorkflow
-from workflows.policy import CONTROL_QUEUE, HEARTBEAT, RUNTIME_QUEUE, agent_workflow_id, host_queue
+from workflows.policy import (
+    AGENT_SLUG,
+    CONTROL_QUEUE,
+    HEARTBEAT,
+    RUNTIME_QUEUE,
+    agent_workflow_id,
+    host_queue,
+)
 from workflows.replica import ReplicaWorkflow
 from workflows.types import (
     AgentInput,
@@ -133,6 +141,7 @@ class World:
             id=agent_workflow_id(self.agent_id),
             task_queue=CONTROL_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=TypedSearchAttributes([SearchAttributePair(AGENT_SLUG, "fake")]),
         )
         return await self.client.execute_update_with_start_workflow(
             AgentWorkflow.deploy, request, start_workflow_operation=start
@@ -178,36 +187,50 @@ class World:
         return (await eventually(look, f"{count} replicas hosted"))[:-1]
 
 
-@pytest.fixture(scope="session")
-async def temporal() -> AsyncIterator[Client]:
-    """A Temporal server in memory."""
+@asynccontextmanager
+async def temporal_server(*arguments: str) -> AsyncIterator[Client]:
+    """A Temporal server in memory, started with `arguments` beside what our workflows need."""
     binaries = await prepare_servers(StackConfig(), Progress())
-    arguments = [f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()]
+    attributes = [f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()]
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binaries.temporal, dev_server_extra_args=arguments
+        dev_server_existing_path=binaries.temporal, dev_server_extra_args=[*attributes, *arguments]
     ) as environment:
         yield environment.client
 
 
-@pytest.fixture
-async def world(temporal: Client) -> AsyncIterator[World]:
+@asynccontextmanager
+async def world_of(client: Client) -> AsyncIterator[World]:
     """A world with its workers."""
-    world = World(temporal)
+    world = World(client)
     async with (
         Worker(
-            temporal,
+            client,
             task_queue=CONTROL_QUEUE,
             workflows=[AgentWorkflow, ReplicaWorkflow],
             activities=[world.validate_config, world.record_transitions],
         ),
         Worker(
-            temporal,
+            client,
             task_queue=RUNTIME_QUEUE,
             activities=[world.host_agent],
             max_heartbeat_throttle_interval=HEARTBEAT,
         ),
-        Worker(temporal, task_queue=host_queue(HOST), activities=[world.release_agent]),
+        Worker(client, task_queue=host_queue(HOST), activities=[world.release_agent]),
     ):
         yield world
         for leave in world.hosted.values():
             leave.set()
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[Client]:
+    """The server that most tests share."""
+    async with temporal_server() as client:
+        yield client
+
+
+@pytest.fixture
+async def world(temporal: Client) -> AsyncIterator[World]:
+    """A world of the test's own on that server."""
+    async with world_of(temporal) as world:
+        yield world

@@ -2,7 +2,8 @@
 
 Record again when a workflow takes another way, and keep the old histories under another name, for they must
 replay as well: `agent-validated-after` is from when versions were validated after the deploy was answered,
-those `by-heartbeat` from when every agent had to beat every few seconds.
+those `by-heartbeat` from when every agent had to beat every few seconds, and searches did not learn of a
+version that replaced a running one.
 """
 
 from __future__ import annotations

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from livekit.agents import llm
 from livekit.agents.utils import http_context
 from livekit.plugins import openai
@@ -17,78 +15,26 @@ from agents.config import parse_config
 from agents.providers.offline.wav import synthesize_pcm
 from agents.providers.registry import build_llm, build_stt, build_tts, build_vad
 from tests.agents.providers.speech import frames
+from tests.support.openai import OpenAIServer, openai_server
 
 pytestmark = pytest.mark.unit
 
 
-class Server:
-    """Answers the three calls and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.keys: list[str] = []
-        self.asked: list[dict[str, Any]] = []
-
-    def app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self.chat)
-        app.router.add_post("/v1/audio/transcriptions", self.transcribe)
-        app.router.add_post("/v1/audio/speech", self.speak)
-        return app
-
-    async def chat(self, request: web.Request) -> web.StreamResponse:
-        self.keys.append(request.headers["Authorization"])
-        self.asked.append(await request.json())
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        for word in ("It ", "ships ", "today."):
-            choice = {"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}
-            chunk: dict[str, Any] = {
-                "id": "c1",
-                "object": "chat.completion.chunk",
-                "created": 1,
-                "model": "m",
-            }
-            chunk["choices"] = [choice]
-            await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
-        await response.write(b"data: [DONE]\n\n")
-        return response
-
-    async def transcribe(self, request: web.Request) -> web.Response:
-        self.keys.append(request.headers["Authorization"])
-        form = await request.post()
-        self.asked.append({name: value for name, value in form.items() if isinstance(value, str)})
-        return web.json_response({"text": "where is my order"})
-
-    async def speak(self, request: web.Request) -> web.Response:
-        self.keys.append(request.headers["Authorization"])
-        self.asked.append(await request.json())
-        return web.Response(body=synthesize_pcm("hello", sample_rate=24_000), content_type="audio/pcm")
-
-
 @pytest_asyncio.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OpenAIServer]:
     # neither may be used: nothing reads the environment
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
-    server = Server()
-    runner = web.AppRunner(server.app())
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    server.url = f"http://{host}:{port}/v1"
-    async with http_context.open():
+    async with openai_server() as server, http_context.open():
         yield server
-    await runner.cleanup()
 
 
-def _config(server: Server, kind: str, **options: object) -> Any:
+def _config(server: OpenAIServer, kind: str, **options: object) -> Any:
     part = {"provider": "openai", "options": {"baseUrl": server.url, **options}}
     return parse_config({"instructions": "Be kind.", kind: part})
 
 
-async def test_llm_streams(server: Server) -> None:
+async def test_llm_streams(server: OpenAIServer) -> None:
     config = _config(server, "llm", apiKey="sk-of-the-agent", model="tiny", temperature=0.5)
     context = llm.ChatContext.empty()
     context.add_message(role="user", content="where is my order")
@@ -101,7 +47,7 @@ async def test_llm_streams(server: Server) -> None:
     assert (server.asked[0]["model"], server.asked[0]["temperature"]) == ("tiny", 0.5)
 
 
-async def test_stt_transcribes_without_a_key(server: Server) -> None:
+async def test_stt_transcribes_without_a_key(server: OpenAIServer) -> None:
     config = _config(server, "stt", model="whisper", prompt="orders")
     ears = build_stt(config, vad=build_vad())
     assert not ears.capabilities.streaming
@@ -114,7 +60,7 @@ async def test_stt_transcribes_without_a_key(server: Server) -> None:
     assert {"model": "whisper", "prompt": "orders", "language": "en"}.items() <= server.asked[0].items()
 
 
-async def test_tts_speaks(server: Server) -> None:
+async def test_tts_speaks(server: OpenAIServer) -> None:
     config = _config(server, "tts", model="tts-1", voice="nova", speed=1.5, responseFormat="pcm")
     voice = build_tts(config)
     frame = await voice.synthesize("hello").collect()

@@ -1,0 +1,81 @@
+"""A small server that speaks OpenAI's HTTP API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from agents.providers.offline.wav import synthesize_pcm
+
+
+class OpenAIServer:
+    """Answers the three calls and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.keys: list[str] = []
+        self.asked: list[dict[str, Any]] = []
+        self.refusal: str | None = None
+        """What chat answers with status 401, if so; `{key}` in it is the key that was sent."""
+
+    def app(self) -> web.Application:
+        """Its routes."""
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self.chat)
+        app.router.add_post("/v1/audio/transcriptions", self.transcribe)
+        app.router.add_post("/v1/audio/speech", self.speak)
+        return app
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """The same answer to whatever was said."""
+        self.keys.append(request.headers["Authorization"])
+        self.asked.append(await request.json())
+        if self.refusal:
+            said = self.refusal.format(key=self.keys[-1].removeprefix("Bearer "))
+            return web.json_response({"error": {"message": said}}, status=401)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for word in ("It ", "ships ", "today."):
+            choice = {"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}
+            chunk: dict[str, Any] = {
+                "id": "c1",
+                "object": "chat.completion.chunk",
+                "created": 1,
+                "model": "m",
+            }
+            chunk["choices"] = [choice]
+            await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+    async def transcribe(self, request: web.Request) -> web.Response:
+        """The same question, whatever was recorded."""
+        self.keys.append(request.headers["Authorization"])
+        form = await request.post()
+        self.asked.append({name: value for name, value in form.items() if isinstance(value, str)})
+        return web.json_response({"text": "where is my order"})
+
+    async def speak(self, request: web.Request) -> web.Response:
+        """The same word, whatever is to be said."""
+        self.keys.append(request.headers["Authorization"])
+        self.asked.append(await request.json())
+        return web.Response(body=synthesize_pcm("hello", sample_rate=24_000), content_type="audio/pcm")
+
+
+@asynccontextmanager
+async def openai_server() -> AsyncIterator[OpenAIServer]:
+    """One on loopback until the block ends."""
+    server = OpenAIServer()
+    runner = web.AppRunner(server.app())
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        server.url = f"http://{host}:{port}/v1"
+        yield server
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,52 @@
+"""What Temporal's UI shows of a workflow, read as the UI does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import Client, WorkflowHandle
+
+from workflows.policy import AGENT_SLUG, AGENT_STATUS, AGENT_VERSION, DEPLOYMENT_ID
+from workflows.types import HostDetails
+
+Handle = WorkflowHandle[Any, Any]
+
+
+async def details(workflow: Handle) -> str:
+    """The text at the top of the workflow's page."""
+    metadata = await workflow.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return str(metadata.current_details)
+
+
+async def found_as(workflow: Handle) -> dict[str, object]:
+    """The search attributes that we set, by their names."""
+    ours = {key.name for key in (AGENT_SLUG, AGENT_STATUS, AGENT_VERSION, DEPLOYMENT_ID)}
+    pairs = (await workflow.describe()).typed_search_attributes
+    return {pair.key.name: pair.value for pair in pairs if pair.key.name in ours}
+
+
+async def search(client: Client, query: str) -> list[str]:
+    """The ids of the workflows that a visibility query finds."""
+    return [workflow.id async for workflow in client.list_workflows(query)]
+
+
+async def summaries(workflow: Handle) -> list[str]:
+    """What the history's events are said to be about, in their order."""
+    convert = workflow._client.data_converter.payload_converter.from_payload
+    return [
+        str(convert(event.user_metadata.summary, str))
+        for event in (await workflow.fetch_history()).events
+        if event.user_metadata.HasField("summary")
+    ]
+
+
+async def heartbeat(workflow: Handle) -> HostDetails | None:
+    """What the hosted agent said of itself last; None when it said nothing, or is not hosted now."""
+    described = await workflow.describe()
+    for pending in described.raw_description.pending_activities:
+        if pending.activity_type.name == "host_agent" and pending.HasField("heartbeat_details"):
+            (said,) = await described.data_converter.decode(pending.heartbeat_details.payloads, [HostDetails])
+            assert isinstance(said, HostDetails)
+            return said
+    return None
