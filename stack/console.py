@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -12,6 +15,7 @@ from stack.config import Service
 from stack.demo import ANSWERS
 from stack.embedded import Stack
 from stack.keys import API_KEY_FILE
+from stack.stream import LastingStream
 
 # Colours tell services apart; red, amber and green are kept for states.
 _COLOURS = {
@@ -31,7 +35,15 @@ class Terminal:
     """Writes what the stack says."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self._stream = LastingStream(sys.stdout)
+        self.console = console or Console(
+            file=self._stream,  # type: ignore[arg-type]  # all that is asked of it is there
+            highlight=False,
+        )
+
+    def when_lost(self, call: Callable[[], object]) -> None:
+        """`call` is called once nobody reads any more, from whatever thread finds it out."""
+        self._stream.when_lost(call)
 
     def line(self, service: str, text: str) -> None:
         """One line that a process said."""

@@ -43,6 +43,8 @@ class Stack:
         self._guard = Guard()
         self._services: dict[Service, Supervised] = {}
         self._keys: Keys | None = None
+        self.closing = False
+        """True once it is being stopped, for whatever reason."""
         self.addresses = Addresses.of(self.config)
 
     # -- where things are --------------------------------------------------------------------------
@@ -115,6 +117,7 @@ class Stack:
 
     async def close(self) -> None:
         """Stops all services, the last started first. Bounded; may be called twice."""
+        self.closing = True
         for service in self._services.values():
             service.expect_end()
         for service in reversed(self._services.values()):

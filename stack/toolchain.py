@@ -76,7 +76,11 @@ async def run(command: list[str]) -> tuple[int, str]:
 
 
 async def _version(command: list[str]) -> tuple[int, ...]:
-    """The first dotted number that the program says; (0,) when it says none."""
-    _, said = await run(command)
-    found = re.search(r"(\d+(?:\.\d+)+)", said)
+    """The first dotted number that the program says; (0,) when it does not run or says none."""
+    try:
+        code, said = await run(command)
+    except OSError:  # made for another kind of machine
+        return (0,)
+    # Version managers have programs that stand for one that is not there; what they say names versions too.
+    found = re.search(r"(\d+(?:\.\d+)+)", said) if code == 0 else None
     return tuple(int(part) for part in found.group(1).split(".")) if found else (0,)
