@@ -70,11 +70,7 @@ class Stay:
         beating = asyncio.create_task(self._beat())
         self._going = asyncio.create_task(self._host_going())
         try:
-            await self._serve()
-        except BionicError as error:
-            await self._reporter.tell(Status.DEGRADED, reason=error.message)
-            activity.heartbeat(self._details())
-            raise
+            await self._serve_or_tell()
         except asyncio.CancelledError:
             details = activity.cancellation_details()
             if not (details and details.not_found):
@@ -86,6 +82,14 @@ class Stay:
             beating.cancel()
             self._going.cancel()
             self._move_out()
+
+    async def _serve_or_tell(self) -> None:
+        try:
+            await self._serve()
+        except BionicError as error:
+            await self._reporter.tell(Status.DEGRADED, reason=error.message)
+            activity.heartbeat(self._details())
+            raise
 
     async def _host_going(self) -> str:
         """Return when this host must give the agent up, and why."""

@@ -18,11 +18,16 @@ from common.status import Status
 from db.engine import Database
 from db.repositories.hosts import CarriedReplica, HostRepository
 from workflows.host_types import HostInput, Inquest
-from workflows.policy import HEARTBEAT_TIMEOUT, HOST_ACTIVITY_ID, agent_workflow_id
+from workflows.policy import HEARTBEAT, HOST_ACTIVITY_ID, agent_workflow_id
 from workflows.types import ReplicaChanged, ReplicaReport
 
 AT_ONCE = 16
 """Agents that are handed on at the same time."""
+
+LOOK_SECONDS = 0.25
+
+TOO_LONG = 2 * HEARTBEAT
+"""Postgres hears of a host as often as Temporal does."""
 
 RETRY_DELAY = timedelta(milliseconds=100)
 RPC_TIMEOUT = timedelta(seconds=5)
@@ -49,16 +54,28 @@ class WatchActivities:
     async def hand_on_agents(self, host: HostInput) -> Inquest:
         """Find out whether a silent host is lost; if so, fail its agents' activities: others take them.
 
-        Temporal may have been away itself. A host that Postgres just heard of keeps its agents.
+        Temporal may have been away itself: a host that Postgres still hears of keeps its agents.
         """
-        with told_to_temporal():
-            async with self.database.begin() as db_session:
-                silence = await HostRepository(db_session).silence(host.name, host.process)
-        if silence is not None and silence < HEARTBEAT_TIMEOUT:
+        if await self._heard_of(host):
             return Inquest(alive=True)
         reason = f"Host {host.name} is lost; another one takes over as soon as there is one."
         with told_to_temporal():
             return Inquest(alive=False, agents=await hand_on(self.client, self.database, host.name, reason))
+
+    async def _heard_of(self, host: HostInput) -> bool:
+        """Whether the host still says in Postgres that it is there, after what it said before it died."""
+        before = timedelta()
+        while True:
+            with told_to_temporal():
+                async with self.database.begin() as db_session:
+                    silence = await HostRepository(db_session).silence(host.name, host.process)
+            if silence is None or silence > TOO_LONG:
+                return False
+            if silence < before:
+                return True
+            before = silence
+            activity.heartbeat()
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def hand_on(client: Client, database: Database, host: str, reason: str, *, tell: bool = True) -> int:

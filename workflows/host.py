@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NoReturn
 
 from temporalio import exceptions, workflow
@@ -23,7 +24,9 @@ class HostWorkflow:
     async def run(self, host: HostInput) -> None:
         """Return when the host has left in order; fail when it is lost."""
         self._describe(host, "there: the heartbeat of `keep_host` tells how it is")
-        while not await self._left(host):
+        patience = policy.BOOT_TIMEOUT
+        while not await self._left(host, patience):
+            patience = policy.HEARTBEAT_TIMEOUT
             found = await self._inquest(host)
             if not found.alive:
                 await self._mourn(host, found.agents)
@@ -31,14 +34,14 @@ class HostWorkflow:
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(host)
 
-    async def _left(self, host: HostInput) -> bool:
+    async def _left(self, host: HostInput, patience: timedelta) -> bool:
         """Listen to the host. True when it has left, False when it fell silent."""
         try:
             await workflow.execute_activity(
                 signatures.keep_host,
                 host,
                 task_queue=policy.host_queue(host.name),
-                schedule_to_start_timeout=policy.BOOT_TIMEOUT,
+                schedule_to_start_timeout=patience,
                 start_to_close_timeout=policy.HOST_TIMEOUT,
                 heartbeat_timeout=policy.HEARTBEAT_TIMEOUT,
                 retry_policy=policy.ONCE,

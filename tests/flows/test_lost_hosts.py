@@ -50,9 +50,12 @@ async def _all_back(platform: Platform, agent: Json) -> Json:
     return await eventually(back, "every replica registered again", seconds=90)
 
 
-async def _owners(platform: Platform) -> int:
+async def _one_owner_each(platform: Platform) -> bool:
+    """As many agents on hosts as there are replicas, those of other agents included."""
     hosts = (await platform.call("GET", "/api/hosts"))["items"]
-    return sum(host["agents"] for host in hosts if host["status"] == "up")
+    agents = (await platform.call("GET", "/api/agents?limit=100"))["items"]
+    carried = sum(host["agents"] for host in hosts if host["status"] == "up")
+    return bool(carried == sum(agent["replicas"]["ready"] for agent in agents))
 
 
 async def _temporal(platform: Platform) -> Client:
@@ -91,10 +94,7 @@ async def test_a_frozen_host_that_wakes_gives_way_and_begins_anew(platform: Plat
 
         await eventually(anew, "the woken host begins anew", seconds=60)
 
-        async def one_each() -> bool:
-            return await _owners(platform) == REPLICAS
-
-        await eventually(one_each, "one owner for each replica", seconds=60)
+        await eventually(lambda: _one_owner_each(platform), "one owner for each replica", seconds=60)
         assert (await platform.agent(agent["id"]))["replicas"]["ready"] == REPLICAS
         token = await platform.token(agent["slug"])
         async with calling(token["url"], token["token"]) as caller:
