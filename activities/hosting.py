@@ -43,6 +43,9 @@ class HostActivities:
     tenants: dict[str, Tenant] = field(default_factory=dict)
     """The agents on this host by the id of their replica."""
 
+    attempts: set[str] = field(default_factory=set)
+    """The replicas whose activity runs here, from its first moment to its last."""
+
     leaving: set[asyncio.Task[None]] = field(default_factory=set)
     """Agents that another host has by now, or that were cancelled, and their last calls here."""
 
@@ -58,8 +61,12 @@ class HostActivities:
         replica_id = info.workflow_id
         assert replica_id
         reporter = Reporter(self.client, replica.agent_id, replica_id, self.host, info.attempt)
-        with told_to_temporal():
-            await Stay(self, replica, reporter).run()
+        self.attempts.add(replica_id)
+        try:
+            with told_to_temporal():
+                await Stay(self, replica, reporter).run()
+        finally:
+            self.attempts.discard(replica_id)
 
     @activity.defn
     async def release_agent(self, request: ReleaseInput) -> bool:

@@ -46,9 +46,13 @@ class Lease:
         self.process = uuid.uuid4().hex[:8]
         self._client = client
         self.figures = figures
+        self._listeners = 0
 
     async def take(self) -> None:
         """Be the host of that name from now on, whoever was it before."""
+        # First: an answer that does not come may have been taken all the same.
+        self.over = asyncio.Event()
+        self.doubt.set()
         await self._client.start_workflow(
             "HostWorkflow",
             HostInput(self.name, self.process),
@@ -59,14 +63,13 @@ class Lease:
             static_summary=f"host {self.name}",
             memo={policy.PROCESS: self.process},
         )
-        self.over = asyncio.Event()
-        self.doubt.set()
 
     @activity.defn
     async def keep_host(self, host: HostInput) -> None:
         """Say with every heartbeat that this host is there, until it leaves."""
         if host.process != self.process:
             raise ApplicationError("Another process has this host's name.", type="NameTaken")
+        self._listeners += 1
         self.doubt.clear()
         going = asyncio.create_task(activity.wait_for_worker_shutdown())
         try:
@@ -74,9 +77,12 @@ class Lease:
                 activity.heartbeat(self.figures())
                 await asyncio.wait([going], timeout=policy.HEARTBEAT.total_seconds())
         except asyncio.CancelledError:
-            self.doubt.set()  # Temporal does not listen any more: not worth a stack trace in the log
+            pass  # Temporal does not listen to this one any more: not worth a stack trace in the log
         finally:
             going.cancel()
+            self._listeners -= 1
+            if not self._listeners:
+                self.doubt.set()
 
     async def watch(self) -> None:
         """Begin anew whenever the lease is lost; for ever.

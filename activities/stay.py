@@ -89,6 +89,10 @@ class Stay:
         except BionicError as error:
             await self._reporter.tell(Status.DEGRADED, reason=error.message)
             activity.heartbeat(self._details())
+            while not self._reporter.delivered:
+                # Where the report does not arrive, the end of the activity would be lost as well.
+                await asyncio.sleep(DELIVER_SECONDS)
+                await self._reporter.deliver()
             raise
 
     async def _host_going(self) -> str:

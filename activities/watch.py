@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 from temporalio.api.enums.v1 import PendingActivityState
@@ -28,6 +29,11 @@ LOOK_SECONDS = 0.25
 
 TOO_LONG = 2 * HEARTBEAT
 """Postgres hears of a host as often as Temporal does."""
+
+ON_A_HOST = {
+    PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+    PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED,
+}
 
 RETRY_DELAY = timedelta(milliseconds=100)
 RPC_TIMEOUT = timedelta(seconds=5)
@@ -54,80 +60,100 @@ class WatchActivities:
     async def hand_on_agents(self, host: HostInput) -> Inquest:
         """Find out whether a silent host is lost; if so, fail its agents' activities: others take them.
 
-        Temporal may have been away itself: a host that Postgres still hears of keeps its agents.
+        Temporal may have been away itself: a host that Postgres still hears of keeps its agents. One that has
+        left is not asked for: its input names no process.
         """
-        if await self._heard_of(host):
-            return Inquest(alive=True)
-        reason = f"Host {host.name} is lost; another one takes over as soon as there is one."
+        began = activity.info().started_time
         with told_to_temporal():
-            return Inquest(alive=False, agents=await hand_on(self.client, self.database, host.name, reason))
+            if host.process and await self._heard_of(host):
+                return Inquest(alive=True)
+            reason = f"Host {host.name} is lost; another one takes over as soon as there is one."
+            agents = await HandOn(self.client, self.database, host.name, reason, began).all()
+        return Inquest(alive=False, agents=agents)
 
     async def _heard_of(self, host: HostInput) -> bool:
-        """Whether the host still says in Postgres that it is there, after what it said before it died."""
-        before = timedelta()
+        """Whether the host still says in Postgres that it is there, after what it said before it died.
+
+        When Postgres has heard of no host, it was away itself, and they all get the time to speak again.
+        """
+        before, loop = timedelta(), asyncio.get_running_loop()
+        patience = loop.time() + TOO_LONG.total_seconds()
         while True:
-            with told_to_temporal():
-                async with self.database.begin() as db_session:
-                    silence = await HostRepository(db_session).silence(host.name, host.process)
-            if silence is None or silence > TOO_LONG:
+            async with self.database.begin() as db_session:
+                hosts = HostRepository(db_session)
+                silence, newest = await hosts.silence(host.name, host.process), await hosts.newest_silence()
+            if silence is None:
                 return False
             if silence < before:
                 return True
+            all_silent = newest is None or newest > TOO_LONG
+            if silence > TOO_LONG and (not all_silent or loop.time() > patience):
+                return False
             before = silence
             activity.heartbeat()
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def hand_on(client: Client, database: Database, host: str, reason: str, *, tell: bool = True) -> int:
-    """Fail the activities of agents that a lost process of `host` carried: Temporal gives them to others.
+@dataclass(frozen=True)
+class HandOn:
+    """Fails the activities of agents that a process of `host` carried: Temporal gives them to others."""
 
-    Args:
-        client: of Temporal.
-        database: where it is written which agents the host carried.
-        host: its name.
-        reason: for the failure.
-        tell: the agents' workflows as well, for the case that no other host is there.
+    client: Client
+    database: Database
+    host: str
+    reason: str
+    """For the failure, and for the agents' workflows: there may be no other host."""
+    began: datetime | None = None
+    """By Temporal's clock; what a newer process of that name took on later is left alone."""
 
-    Returns:
-        How many there were.
-    """
-    async with database.begin() as db_session:
-        carried = await HostRepository(db_session).carried(host)
-    turn = asyncio.Semaphore(AT_ONCE)
+    async def all(self) -> int:
+        """All that it may have carried; returns how many there were."""
+        async with self.database.begin() as db_session:
+            return await self.these(await HostRepository(db_session).carried(self.host))
 
-    async def _one(replica: CarriedReplica) -> bool:
-        async with turn:
-            if activity.in_activity():
-                activity.heartbeat(replica.id)
-            return await _fail(client, host, replica, reason, tell=tell)
+    async def these(self, replicas: Sequence[CarriedReplica]) -> int:
+        """Those that Temporal takes for carried by that host; returns how many there were."""
+        turn = asyncio.Semaphore(AT_ONCE)
 
-    return sum(await asyncio.gather(*(_one(replica) for replica in carried)))
+        async def _one(replica: CarriedReplica) -> bool:
+            async with turn:
+                if activity.in_activity():
+                    activity.heartbeat(replica.id)
+                return await self._fail(replica)
 
+        results = await asyncio.gather(*(_one(each) for each in replicas), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return sum(map(bool, results))
 
-async def _fail(client: Client, host: str, replica: CarriedReplica, reason: str, *, tell: bool) -> bool:
-    """Fail one agent's activity, if it is still that host's."""
-    try:
-        described = await client.get_workflow_handle(replica.id).describe(rpc_timeout=RPC_TIMEOUT)
-        pending = _pending(list(described.raw_description.pending_activities))
-        if pending is None or host_of(pending.last_worker_identity) != host:
-            return False
-        running = client.get_async_activity_handle(
-            workflow_id=replica.id, run_id=described.run_id, activity_id=HOST_ACTIVITY_ID
-        )
-        lost = ApplicationError(reason, type="HostLost", next_retry_delay=RETRY_DELAY)
-        await running.fail(lost, rpc_timeout=RPC_TIMEOUT)
-        if tell:
-            report = ReplicaReport(Status.DEGRADED, pending.attempt, host, None, reason)
-            agent = client.get_workflow_handle(agent_workflow_id(str(replica.agent_id)))
-            change = ReplicaChanged(replica.id, report)
-            await agent.signal("replica_changed", change, rpc_timeout=RPC_TIMEOUT)
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise
-        return False  # it ended meanwhile, or was handed on already
-    return True
+    async def _fail(self, replica: CarriedReplica) -> bool:
+        try:
+            described = await self.client.get_workflow_handle(replica.id).describe(rpc_timeout=RPC_TIMEOUT)
+            pending = _pending(list(described.raw_description.pending_activities))
+            if pending is None or not self._concerns(pending):
+                return False
+            await self._tell(replica, pending.attempt)
+            running = self.client.get_async_activity_handle(
+                workflow_id=replica.id, run_id=described.run_id, activity_id=HOST_ACTIVITY_ID
+            )
+            lost = ApplicationError(self.reason, type="HostLost", next_retry_delay=RETRY_DELAY)
+            await running.fail(lost, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False  # it ended meanwhile, or was handed on already
+        return True
+
+    def _concerns(self, pending: PendingActivityInfo) -> bool:
+        taken = pending.last_started_time.ToDatetime(UTC)
+        return host_of(pending.last_worker_identity) == self.host and not (self.began and taken > self.began)
+
+    async def _tell(self, replica: CarriedReplica, attempt: int) -> None:
+        report = ReplicaReport(Status.DEGRADED, attempt, self.host, None, self.reason)
+        agent = self.client.get_workflow_handle(agent_workflow_id(str(replica.agent_id)))
+        await agent.signal("replica_changed", ReplicaChanged(replica.id, report), rpc_timeout=RPC_TIMEOUT)
 
 
 def _pending(activities: list[PendingActivityInfo]) -> PendingActivityInfo | None:
-    started = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-    return next((a for a in activities if a.activity_id == HOST_ACTIVITY_ID and a.state == started), None)
+    return next((a for a in activities if a.activity_id == HOST_ACTIVITY_ID and a.state in ON_A_HOST), None)

@@ -22,6 +22,7 @@ class Discretion:
 
     def __init__(self, *secrets: str) -> None:
         self._forms: dict[str, None] = {}
+        self._longest_first: tuple[str, ...] = ()
         for secret in secrets:
             self.learn(secret)
 
@@ -33,10 +34,11 @@ class Discretion:
             self._forms[form] = None
         while len(self._forms) > MOST:
             self._forms.pop(next(iter(self._forms)), None)
+        self._longest_first = tuple(sorted(self._forms, key=len, reverse=True))
 
     def blot(self, text: str) -> str:
         """The text without the secrets in it."""
-        for form in tuple(self._forms):
+        for form in self._longest_first:
             if form in text:
                 text = text.replace(form, BLOT)
         return text

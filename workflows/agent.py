@@ -227,6 +227,7 @@ class AgentWorkflow:
                 return known.state
         self._state.sequence = max(self._state.sequence, request.seen.sequence)
         self._state.replicas_started = max(self._state.replicas_started, request.seen.replicas)
+        self._state.tells_replicas |= request.tells_replicas
         under_way, deployment = self._state.next, Deployment(request)
         self._state.next = deployment
         self._supersede(under_way, f"Superseded by version {request.version}.", request.actor)

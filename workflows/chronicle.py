@@ -68,6 +68,8 @@ class Chronicle:
 
     def show(self, replica: Replica) -> None:
         """`replica` changed. Goes with the next transition, or by itself when none is on its way."""
+        if not self._state.tells_replicas:
+            return
         self._state.sequence += 1
         self._replicas[replica.id] = replica.view(self._state.sequence)
 

@@ -33,6 +33,8 @@ class HostWorkflow:
             await workflow.sleep(policy.BACK_AGAIN)
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(host)
+        # What Temporal gave it in its last moment was not taken.
+        await self._inquest(HostInput(host.name, process=""))
 
     async def _left(self, host: HostInput, patience: timedelta) -> bool:
         """Listen to the host. True when it has left, False when it fell silent."""

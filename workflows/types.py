@@ -37,6 +37,8 @@ class DeployRequest:
     promptly: bool = False
     """Validate before the request is answered, if that takes a moment only. Requests from before this was
     there are without it: their histories replay as they were. No control worker may be older than the API."""
+    tells_replicas: bool = False
+    """The workflow tells of replicas from this request on; before, hosts did. As for `promptly`."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class AgentState:
     replicas: dict[str, Replica] = field(default_factory=dict)
     replicas_started: int = 0
     last_error: str | None = None
+    tells_replicas: bool = False
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,14 @@ class DeploymentService:
         row, first = await deployments.create(agent, uuid4(), version.number, replicas, actor, kind)
         seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
         request = DeployRequest(
-            str(row.id), row.version, row.replicas, actor, drain_seconds, seen, promptly=True
+            str(row.id),
+            row.version,
+            row.replicas,
+            actor,
+            drain_seconds,
+            seen,
+            promptly=True,
+            tells_replicas=True,
         )
         return Accepted(agent.id, agent.slug, agent.name, row, first, request, before)
 

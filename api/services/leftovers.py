@@ -34,7 +34,14 @@ class Leftovers:
                 started = await DeploymentRepository(db_session).replicas_started(agent.id)
             seen = Seen(agent.sequence, started)
             request = DeployRequest(
-                str(row.id), row.version, row.replicas, row.actor, drain, seen, promptly=True
+                str(row.id),
+                row.version,
+                row.replicas,
+                row.actor,
+                drain,
+                seen,
+                promptly=True,
+                tells_replicas=True,
             )
             workflows = self.deployments.workflows
             try:

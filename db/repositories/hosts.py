@@ -51,6 +51,8 @@ class CarriedReplica:
 
     id: str
     agent_id: UUID
+    host: str | None
+    """That told of it last."""
 
 
 class HostRepository:
@@ -77,14 +79,11 @@ class HostRepository:
         return (await self._db_session.execute(statement)).scalar_one_or_none()
 
     async def carried(self, name: str) -> Sequence[CarriedReplica]:
-        """The replicas that a host carries or may have taken a moment ago, as far as workflows have told."""
-        taken_perhaps = and_(ReplicaRow.host.is_(None), ReplicaRow.status == Status.STARTING)
-        statement = select(ReplicaRow.id, ReplicaRow.agent_id).where(
-            or_(
-                and_(ReplicaRow.host == name, ReplicaRow.status.not_in([Status.STOPPED, Status.FAILED])),
-                taken_perhaps,
-            )
-        )
+        """The replicas that a host carries, as was told, or may carry: those that are not well told last of
+        the host before."""
+        told = and_(ReplicaRow.host == name, ReplicaRow.status == Status.RUNNING)
+        perhaps = ReplicaRow.status.in_([Status.STARTING, Status.DEGRADED, Status.DRAINING])
+        statement = select(ReplicaRow.id, ReplicaRow.agent_id, ReplicaRow.host).where(or_(told, perhaps))
         return [CarriedReplica(*row) for row in await self._db_session.execute(statement)]
 
     async def list(self) -> list[SeenHost]:

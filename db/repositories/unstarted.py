@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from common.status import Status
 from db.models import AgentRow, DeploymentRow, ReplicaRow, TransitionRow
@@ -95,11 +96,16 @@ class UnstartedRepository:
         await self._db_session.flush()
 
     async def left_behind(self, age: timedelta) -> list[tuple[AgentRow, DeploymentRow]]:
-        """Deployments of which nothing was heard for `age`, with their agents; later ones replaced none."""
+        """Deployments of which nothing was heard for `age`, with their agents; later ones replaced none.
+
+        The agent's row need not point to it: what its workflow told meanwhile is about the one before.
+        """
+        later = aliased(DeploymentRow)
         statement = (
             select(AgentRow, DeploymentRow)
-            .join(DeploymentRow, DeploymentRow.id == AgentRow.deployment_id)
+            .join(DeploymentRow, DeploymentRow.agent_id == AgentRow.id)
             .where(
+                ~exists().where(later.agent_id == AgentRow.id, later.created_at > DeploymentRow.created_at),
                 DeploymentRow.sequence == FIRST,
                 DeploymentRow.status == Status.VALIDATING,
                 DeploymentRow.created_at < func.now() - age,

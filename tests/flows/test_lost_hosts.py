@@ -76,7 +76,9 @@ async def test_a_lost_hosts_agents_are_taken_over_by_another_host(platform: Plat
     story = await (await _temporal(platform)).get_workflow_handle(host_workflow_id(OTHER)).fetch_history()
     looks = [e.activity_task_completed_event_attributes.result for e in story.events if e.event_type == DONE]
     assert looks
-    assert json.loads(looks[0].payloads[0].data) == {"alive": False, "agents": REPLICAS}
+    found = json.loads(looks[0].payloads[0].data)
+    assert not found["alive"]
+    assert found["agents"] >= REPLICAS, "those of other agents included"
 
 
 async def test_a_frozen_host_that_wakes_gives_way_and_begins_anew(platform: Platform) -> None:

@@ -143,6 +143,11 @@ def _running(wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     return found
 
 
+def _as_in_a_terminal() -> None:
+    """Under `nohup` the tests ignore a hangup, and what they start would inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @asynccontextmanager
 async def starting(
     state: Path,
@@ -163,6 +168,7 @@ async def starting(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        preexec_fn=_as_in_a_terminal,
     )
     up = Up(process, state, mark)
     try:

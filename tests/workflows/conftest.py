@@ -134,6 +134,7 @@ class World:
             1.0,
             seen or Seen(),
             promptly=promptly,
+            tells_replicas=True,
         )
         start = WithStartWorkflowOperation(
             AgentWorkflow.run,

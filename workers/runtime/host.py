@@ -15,18 +15,20 @@ from typing import Any
 
 import aiohttp
 import psutil
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.hosting import HostActivities
 from activities.lease import Lease
 from activities.stay import Tenant
-from activities.watch import hand_on, worker_identity
+from activities.watch import HandOn, worker_identity
 from agents.hosting import open_facilities
 from agents.warm import warm_forkserver
 from common.settings import Settings, get_settings
 from db.engine import Database
-from db.repositories.hosts import HostFigures
+from db.repositories.hosts import HostFigures, HostRepository
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workers.runtime.name import host_name
 from workers.runtime.presence import Presence
@@ -43,6 +45,10 @@ BUSIEST = 0.65
 """LiveKit drops a dispatch, and never repeats it, when no worker reports a load below its `target_load`, 0.7
 by default (`JobRequestAffinity` in livekit-server's `agentservice.go`). Being busy must not lose a caller, so
 our load stays below: it only ranks hosts."""
+
+MIND_SECONDS = 60.0
+ON_THE_WAY_SECONDS = 10.0
+"""What was not here both before and after this time is not on its way."""
 
 GOING_SECONDS = 5
 """How long activities may take to hand over when the host stops."""
@@ -98,12 +104,38 @@ def figures(tenants: Collection[Tenant]) -> HostFigures:
 
 
 async def begin(client: Client, database: Database, lease: Lease) -> None:
-    """Be the host of that name from now on; what the process before it carried is free for any host."""
-    await lease.take()
+    """Be the host of that name from now on; what the process before it carried is free for any host.
+
+    That process is dead: nobody else could have its name.
+    """
     reason = f"The process of host {lease.name} that carried it is gone."
-    agents = await hand_on(client, database, lease.name, reason, tell=False)
+    agents = await HandOn(client, database, lease.name, reason).all()
     if agents:
         logger.info("the agents of this host's last process are free", extra={"agents": agents})
+    await lease.take()
+
+
+async def mind_the_lost(activities: HostActivities) -> None:
+    """Every minute, give back what Temporal takes for carried here and is not; for ever.
+
+    Temporal may have been away when an agent's activity ended, or its hand-out was lost on the way.
+    """
+    reason = f"Host {activities.host} does not carry it any more; another one takes over."
+    hand_on = HandOn(activities.client, activities.database, activities.host, reason)
+    while True:
+        await asyncio.sleep(MIND_SECONDS)
+        try:
+            async with activities.database.begin() as db_session:
+                carried = await HostRepository(db_session).carried(activities.host)
+            ours = [replica for replica in carried if replica.host in {None, activities.host}]
+            missing = [replica for replica in ours if replica.id not in activities.attempts]
+            await asyncio.sleep(ON_THE_WAY_SECONDS)
+            given_back = await hand_on.these([r for r in missing if r.id not in activities.attempts])
+        except (SQLAlchemyError, OSError, RPCError) as error:
+            logger.warning("what was lost on its way can't be looked for: %s", error)
+            continue
+        if given_back:
+            logger.warning("agents that were lost on their way are given back", extra={"agents": given_back})
 
 
 @asynccontextmanager
@@ -136,7 +168,8 @@ async def run(settings: Settings) -> None:
                 activities = HostActivities(lease, database, client, settings, http, facilities, tenants)
                 workers = running(*host_workers(client, activities))
                 try:
-                    async with kept(Presence(database, lease).keep(), lease.watch()) as kin, workers as ended:
+                    minding = (Presence(database, lease).keep(), lease.watch(), mind_the_lost(activities))
+                    async with kept(*minding) as kin, workers as ended:
                         logger.info("runtime host ready", extra={"host": name, "warm_s": round(took, 1)})
                         await run_until_stopped(stop, ended, *kin)
                         logger.info("going: handing over", extra={"agents": len(tenants)})
