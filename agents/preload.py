@@ -7,3 +7,6 @@ import sqlalchemy.dialects.postgresql.asyncpg  # noqa: F401
 
 import agents.call
 import agents.providers.preload  # noqa: F401
+from agents.trust import have_roots
+
+have_roots()

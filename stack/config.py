@@ -102,7 +102,7 @@ class StackConfig:
     drain_seconds: float = 10.0
     """How long a runtime host may drain when it is stopped, before it is killed."""
 
-    backoff_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 10.0)
+    backoff_seconds: tuple[float, ...] = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
     """Pauses before a crashed process is started again; the last one repeats."""
 
     steady_seconds: float = 30.0

@@ -25,6 +25,7 @@ from activities.lease import Lease
 from activities.stay import Tenant
 from activities.watch import HandOn, worker_identity
 from agents.hosting import open_facilities
+from agents.trust import have_roots
 from agents.warm import warm_forkserver
 from common.settings import Settings, get_settings
 from db.engine import Database
@@ -154,6 +155,7 @@ async def run(settings: Settings) -> None:
     """Host agents until SIGTERM; then hand them over and see the last calls off."""
     stop = stop_requested()
     raise_file_limit()
+    have_roots()
     warming = asyncio.create_task(asyncio.to_thread(warm_forkserver))
     client = await connect(settings)
     database = Database.connect(
@@ -163,20 +165,31 @@ async def run(settings: Settings) -> None:
         with host_name(settings.bionic_host_name) as name:
             tenants: dict[str, Tenant] = {}
             lease = Lease(client, name, lambda: figures(tenants.values()))
-            took, _ = await asyncio.gather(warming, begin(client, database, lease))
-            async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
-                activities = HostActivities(lease, database, client, settings, http, facilities, tenants)
-                workers = running(*host_workers(client, activities))
-                try:
-                    minding = (Presence(database, lease).keep(), lease.watch(), mind_the_lost(activities))
-                    async with kept(*minding) as kin, workers as ended:
-                        logger.info("runtime host ready", extra={"host": name, "warm_s": round(took, 1)})
-                        await run_until_stopped(stop, ended, *kin)
-                        logger.info("going: handing over", extra={"agents": len(tenants)})
-                finally:
-                    await activities.close()
+            async with kept(begin(client, database, lease)) as beginning:
+                took = await warming
+                async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
+                    activities = HostActivities(lease, database, client, settings, http, facilities, tenants)
+                    await asyncio.gather(*beginning)
+                    logger.info("runtime host ready", extra={"host": name, "warm_s": round(took, 1)})
+                    await host(activities, stop)
     finally:
         await database.close()
+
+
+async def host(activities: HostActivities, stop: asyncio.Event) -> None:
+    """Take agents until `stop`; return when the last call is over."""
+    minding = (
+        Presence(activities.database, activities.lease).keep(),
+        activities.lease.watch(),
+        mind_the_lost(activities),
+    )
+    workers = running(*host_workers(activities.client, activities))
+    try:
+        async with kept(*minding) as kin, workers as ended:
+            await run_until_stopped(stop, ended, *kin)
+            logger.info("going: handing over", extra={"agents": len(activities.tenants)})
+    finally:
+        await activities.close()
 
 
 def main() -> None:
