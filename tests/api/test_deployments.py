@@ -21,7 +21,7 @@ async def test_deploy_publishes_the_draft_once(client: Client, workflows: FakeWo
     assert (first["actor"], first["replicas"]) == ("api-key", 1)
     assert first["workflowUrl"].endswith(f"/namespaces/default/workflows/agent-{agent['id']}")
     (request,) = deploys(workflows)
-    assert request == DeployRequest(first["id"], 1, 1, "api-key", 3600.0, promptly=True)
+    assert request == DeployRequest(first["id"], 1, 1, "api-key", 3600.0, promptly=True, tells_replicas=True)
     assert (await deploy(client, agent))["version"] == 1
     await client.patch(f"/api/agents/{agent['id']}", json={"config": CONFIG | {"greeting": "New"}})
     assert (await deploy(client, agent, replicas=4))["version"] == 2

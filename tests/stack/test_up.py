@@ -101,7 +101,7 @@ async def _crashed_services_come_back(up: Up, platform: Platform) -> None:
 
     await eventually(back, "API and control worker again", seconds=90)
     for service in ("api", "control"):
-        await up.said(rf"{service} ended \(killed by SIGKILL\); starting it again in 1 s", 5)
+        await up.said(rf"{service} ended \(killed by SIGKILL\); starting it again in 0.2 s", 5)
 
 
 async def _a_second_start_is_refused(config: StackConfig, up: Up) -> None:
