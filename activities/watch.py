@@ -109,7 +109,8 @@ class HandOn:
     async def all(self) -> int:
         """All that it may have carried; returns how many there were."""
         async with self.database.begin() as db_session:
-            return await self.these(await HostRepository(db_session).carried(self.host))
+            carried = await HostRepository(db_session).carried(self.host)
+        return await self.these(carried)
 
     async def these(self, replicas: Sequence[CarriedReplica]) -> int:
         """Those that Temporal takes for carried by that host; returns how many there were."""

@@ -156,7 +156,6 @@ async def run(settings: Settings) -> None:
     stop = stop_requested()
     raise_file_limit()
     have_roots()
-    warming = asyncio.create_task(asyncio.to_thread(warm_forkserver))
     client = await connect(settings)
     database = Database.connect(
         settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
@@ -166,7 +165,7 @@ async def run(settings: Settings) -> None:
             tenants: dict[str, Tenant] = {}
             lease = Lease(client, name, lambda: figures(tenants.values()))
             async with kept(begin(client, database, lease)) as beginning:
-                took = await warming
+                took = await asyncio.to_thread(warm_forkserver)
                 async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
                     activities = HostActivities(lease, database, client, settings, http, facilities, tenants)
                     await asyncio.gather(*beginning)
