@@ -100,7 +100,7 @@ class ControlActivities:
             )
             for item in request.transitions
         ]
-        agent, agent_id = request.agent, UUID(request.agent_id)
+        agent, agent_id, share = request.agent, UUID(request.agent_id), request.agent.canary
         view = AgentView(
             sequence=agent.sequence,
             status=agent.status,
@@ -108,6 +108,9 @@ class ControlActivities:
             live_deployment_id=UUID(agent.live_deployment_id) if agent.live_deployment_id else None,
             deployment_id=UUID(agent.deployment_id),
             last_error=agent.last_error,
+            canary_version=share.version if share else None,
+            canary_deployment_id=UUID(share.deployment_id) if share else None,
+            canary_percent=share.percent if share else None,
         )
         replicas = [
             ReplicaState(**vars(replica) | {"deployment_id": UUID(replica.deployment_id)})

@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from activities.errors import told_to_temporal
 from activities.lease import Lease
+from activities.losses import Losses
 from activities.reporter import Reporter
 from activities.stay import Stay, Tenant
 from agents.call_job import CallJob
@@ -40,6 +41,7 @@ class HostActivities:
     settings: Settings
     http: aiohttp.ClientSession
     facilities: Facilities
+    losses: Losses
     tenants: dict[str, Tenant] = field(default_factory=dict)
     """The agents on this host by the id of their replica."""
 
@@ -109,5 +111,6 @@ class HostActivities:
         task.add_done_callback(self.leaving.discard)
 
     async def close(self) -> None:
-        """Wait for the agents that are being seen off; each has its own time limit."""
+        """Wait for the agents that are being seen off, each with its own limit, and tell what was lost."""
         await asyncio.gather(*self.leaving, return_exceptions=True)
+        await self.losses.close()

@@ -9,10 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 
+from activities.crashes import MANY, Crashes
 from activities.reporter import Reporter
 from agents.hosting import HostedAgent
+from common.discretion import DISCRETION
 from common.errors import BionicError, LiveKitUnreachable, Unavailable
 from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
@@ -40,6 +43,12 @@ class HostGoing(Unavailable):
     """An agent that was moved a dozen times would wait half a minute for its next host."""
 
 
+class Crashed(BionicError):
+    """The attempt ended by an error that nobody foresaw."""
+
+    retryable = True
+
+
 @dataclass
 class Tenant:
     """One agent on this host."""
@@ -59,6 +68,7 @@ class Stay:
         self._drain_seconds = host.settings.bionic_drain_seconds
         self._over = host.lease.over
         self._registered = False
+        self._crashes = Crashes(activity.info().heartbeat_details)
 
     async def run(self) -> None:
         """Return when the agent was told to leave and its calls are over.
@@ -87,13 +97,24 @@ class Stay:
         try:
             await self._serve()
         except BionicError as error:
-            await self._reporter.tell(Status.DEGRADED, reason=error.message)
-            activity.heartbeat(self._details())
-            while not self._reporter.delivered:
-                # Where the report does not arrive, the end of the activity would be lost as well.
-                await asyncio.sleep(DELIVER_SECONDS)
-                await self._reporter.deliver()
+            await self._tell_failure(error.message)
             raise
+        except (SQLAlchemyError, OSError):
+            raise  # Postgres is away
+        except Exception as error:
+            logger.exception("an attempt crashed", extra={"agent": self._replica.slug})
+            why = DISCRETION.blot(f"{type(error).__name__}: {error}")
+            self._crashes.add(why)
+            await self._tell_failure(f"Crash {len(self._crashes.times)} of {MANY}, tried again: {why}")
+            raise Crashed(why) from None
+
+    async def _tell_failure(self, reason: str) -> None:
+        await self._reporter.tell(Status.DEGRADED, reason=reason)
+        activity.heartbeat(self._details())
+        while not self._reporter.delivered:
+            # Where the report does not arrive, the end of the activity would be lost as well.
+            await asyncio.sleep(DELIVER_SECONDS)
+            await self._reporter.deliver()
 
     async def _host_going(self) -> str:
         """Return when this host must give the agent up, and why."""
@@ -127,11 +148,12 @@ class Stay:
             # The first attempt comes straight from validation; a later one wants to know why.
             await check_livekit(credentials, self._host.http)
         names = [f"{self._replica.slug}@v{self._replica.version}", self._replica.slug]
-        agent = HostedAgent(job, credentials, names, self._host.facilities)
+        agent = HostedAgent(job, credentials, names, self._host.facilities, self._host.losses.tell)
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant
         await agent.register()
         self._registered = True
+        self._crashes.registered()
         if not agent.leaving:
             await self._reporter.tell(Status.RUNNING, agent.worker_id)
             await self._stay(agent, credentials)
@@ -162,6 +184,7 @@ class Stay:
             leave.cancel()
             lost.cancel()
         if not leave.done():
+            lost.result()
             await check_livekit(credentials, self._host.http)
             raise LiveKitUnreachable(f"LiveKit at {credentials.url} closed the registration.")
 
@@ -201,11 +224,14 @@ class Stay:
             active_calls=agent.active_calls if agent else 0,
             calls_taken=agent.calls_taken if agent else 0,
             reason=self._reporter.reason,
+            crashes=self._crashes.times,
         )
 
     async def _report_connection(self, agent: HostedAgent, credentials: LiveKitCredentials) -> None:
-        if agent.connected:
-            await self._reporter.tell(Status.RUNNING, agent.worker_id)
+        trouble = agent.trouble
+        if not agent.connected:
+            trouble = f"The connection to LiveKit at {credentials.url} is lost; connecting again."
+        if trouble:
+            await self._reporter.tell(Status.DEGRADED, reason=trouble)
         else:
-            reason = f"The connection to LiveKit at {credentials.url} is lost; connecting again."
-            await self._reporter.tell(Status.DEGRADED, reason=reason)
+            await self._reporter.tell(Status.RUNNING, agent.worker_id)

@@ -39,6 +39,16 @@ def make_ready(process: JobProcess) -> None:
 async def hold_call(ctx: JobContext) -> None:
     """Join the room and talk until the caller leaves. The job holds a `CallJob`."""
     call = CallJob.take_out_of(ctx.job)
+    try:
+        await _begin(call, ctx)
+    except Exception as error:
+        cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        why = call.discretion.blot(f"The agent could not begin: {cause}")
+        await _recorder(call, ctx).fail(why)
+        raise
+
+
+async def _begin(call: CallJob, ctx: JobContext) -> None:
     async with asyncio.TaskGroup() as join:
         # The caller waits for the agent to appear: joining begins before all that can be done meanwhile.
         join.create_task(ctx.connect())
@@ -57,8 +67,8 @@ async def hold_call(ctx: JobContext) -> None:
         session.say(config.greeting)
 
 
-def _record(call: CallJob, ctx: JobContext, session: AgentSession[Any]) -> CallRecorder:
-    recorder = CallRecorder(
+def _recorder(call: CallJob, ctx: JobContext) -> CallRecorder:
+    return CallRecorder(
         call.database_url,
         call_id=_call_id(ctx),
         agent_id=call.agent_id,
@@ -68,6 +78,10 @@ def _record(call: CallJob, ctx: JobContext, session: AgentSession[Any]) -> CallR
         if call.traces
         else None,
     )
+
+
+def _record(call: CallJob, ctx: JobContext, session: AgentSession[Any]) -> CallRecorder:
+    recorder = _recorder(call, ctx)
 
     @session.on("conversation_item_added")
     def _on_item(event: ConversationItemAddedEvent) -> None:

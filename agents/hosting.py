@@ -24,6 +24,9 @@ REGISTER_SECONDS = 10.0
 DEADLINE_LOOK_SECONDS = 0.5
 CLOSE_SECONDS = 30.0
 
+MANY_CRASHES = 5
+"""Calls in a row that crashed: it is the agent then, and no accident."""
+
 
 @dataclass(frozen=True)
 class Facilities:
@@ -57,15 +60,30 @@ class HostedAgent:
     """
 
     def __init__(
-        self, call: CallJob, livekit: LiveKitCredentials, names: list[str], shared: Facilities
+        self,
+        call: CallJob,
+        livekit: LiveKitCredentials,
+        names: list[str],
+        shared: Facilities,
+        lost: Callable[[str], None],
     ) -> None:
+        """`lost` is told the room of each call whose process crashed."""
         self._slug = call.slug
         self._livekit = livekit
         self._load = shared.load
+        self._lost = lost
+        self._crashes_in_a_row = 0
         self._news = asyncio.Event()
         self._registrations = [
             Registration(
-                name, call, livekit, shared.pool, shared.http, lambda: shared.load.value, self._news.set
+                name,
+                call,
+                livekit,
+                shared.pool,
+                shared.http,
+                lambda: shared.load.value,
+                self._news.set,
+                self._call_over,
             )
             for name in names
         ]
@@ -94,6 +112,19 @@ class HostedAgent:
         """Whether LiveKit can reach every registration now."""
         return all(registration.connected for registration in self._registrations)
 
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the agent though it is registered; None when nothing is known to be."""
+        if self._crashes_in_a_row < MANY_CRASHES:
+            return None
+        return f"Its last {self._crashes_in_a_row} calls crashed: see its logs."
+
+    def _call_over(self, room: str, crashed: bool) -> None:  # noqa: FBT001 - as `CallOver` has it
+        self._crashes_in_a_row = self._crashes_in_a_row + 1 if crashed else 0
+        if crashed:
+            logger.error("a call's process crashed", extra={"agent": self._slug, "room": room})
+            self._lost(room)
+
     async def changed(self) -> None:
         """Return when a connection was made or lost, or a call began or ended, since this was asked last."""
         await self._news.wait()
@@ -116,6 +147,7 @@ class HostedAgent:
             )
         finally:
             everything.cancel()
+        self._raise_what_broke()
         missing = [registration for registration in self._registrations if not registration.connected]
         if everything not in done and missing and not self._told.is_set():
             raise missing[0].failure
@@ -125,12 +157,19 @@ class HostedAgent:
             await registration.registered.wait()
 
     async def lost(self) -> None:
-        """Return once a registration is gone for good: connecting again was given up."""
-        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            error = None if task.cancelled() else task.exception()
+        """Return once a registration is gone for good: connecting again was given up.
+
+        Raises:
+            Exception: it broke, and not for LiveKit.
+        """
+        await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        self._raise_what_broke()
+
+    def _raise_what_broke(self) -> None:
+        for task in self._running:
+            error = task.exception() if task.done() and not task.cancelled() else None
             if error and not isinstance(error, LiveKitError):
-                logger.error("a registration broke", exc_info=error, extra={"agent": self._slug})
+                raise error
 
     @property
     def leaving(self) -> bool:

@@ -20,6 +20,10 @@ ASSIGNMENT_SECONDS = 7.5
 """LiveKit's own limit between a yes and its assignment."""
 
 
+CallOver = Callable[[str, bool], None]
+"""Told of a call's room, and whether its agent was lost: nobody had told it to end."""
+
+
 @dataclass(frozen=True)
 class Offer:
     """A job to which we said yes, until LiveKit assigns it."""
@@ -44,13 +48,18 @@ class Offers:
         pool: JobPool,
         send: Callable[[lk.WorkerMessage], Awaitable[None]],
         changed: Callable[[], None],
+        over: CallOver,
     ) -> None:
         self.taken = 0
         self.refusing = False
         """Set once no new calls are taken."""
-        self._name, self._call, self._pool, self._send, self._changed = name, call, pool, send, changed
+        self._name, self._call, self._pool, self._send = name, call, pool, send
+        self._changed, self._tell_over = changed, over
         self._open: dict[str, Offer] = {}
-        self._jobs: set[str] = set()
+        self._jobs: dict[str, str] = {}
+        """The room of each call by LiveKit's id of its job."""
+        self._ending: set[str] = set()
+        """Jobs that were told to end: how they do is no news."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -104,7 +113,7 @@ class Offers:
             assigned_at=time.time(),
         )
         self.taken += 1
-        self._jobs.add(info.job.id)
+        self._jobs[info.job.id] = info.job.room.name
         self._changed()
         self._spawn(self._launch(info))
 
@@ -120,7 +129,9 @@ class Offers:
 
     def _over(self, job_id: str, *, well: bool) -> None:
         """A call's process is gone."""
-        self._jobs.discard(job_id)
+        room, told = self._jobs.pop(job_id, ""), job_id in self._ending
+        self._ending.discard(job_id)
+        self._tell_over(room, not well and not told)
         self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))
@@ -131,6 +142,7 @@ class Offers:
     def end(self, job_id: str) -> None:
         """LiveKit wants a call to end."""
         if job_id in self._jobs:
+            self._ending.add(job_id)
             self._pool.end(job_id)
 
     async def over(self) -> None:
@@ -145,7 +157,7 @@ class Offers:
         self._open.clear()
         self._look_for_quiet()
         for job_id in self.jobs:
-            self._pool.end(job_id)
+            self.end(job_id)
         await self._quiet.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 

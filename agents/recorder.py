@@ -14,6 +14,7 @@ from livekit.agents.llm import ChatMessage
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from common.status import CallStatus
 from db.engine import async_url
 from db.repositories.calls import CallRepository, Turn
 
@@ -112,6 +113,19 @@ class CallRecorder:
             )
         finally:
             self._task.cancel()
+            await self._engine.dispose()
+
+    async def fail(self, reason: str) -> None:
+        """Mark the call as failed instead of recording it; gives up after `CLOSE_SECONDS`."""
+
+        async def _fail(calls: CallRepository) -> None:
+            await calls.end(self._room, reason, CallStatus.FAILED)
+
+        try:
+            await asyncio.wait_for(self._persist(_fail), CLOSE_SECONDS)
+        except TimeoutError:
+            logger.exception("Postgres was away when the call failed", extra={"room": self._room})
+        finally:
             await self._engine.dispose()
 
     async def _finish(self, reason: str) -> None:

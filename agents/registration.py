@@ -22,7 +22,7 @@ from livekit.protocol.models import ParticipantPermission
 
 from agents.call_job import CallJob
 from agents.jobs import JobPool
-from agents.offers import Offers
+from agents.offers import CallOver, Offers
 from common.errors import LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
 
@@ -59,6 +59,7 @@ class Registration:
         http: aiohttp.ClientSession,
         load: Callable[[], float],
         changed: Callable[[], None],
+        over: CallOver,
     ) -> None:
         self.name = name
         self.worker_id = ""
@@ -70,7 +71,7 @@ class Registration:
         )
         """Why there was no connection last."""
         self._livekit, self._http, self._load, self._changed = livekit, http, load, changed
-        self._offers = Offers(name, call, pool, self._send, changed)
+        self._offers = Offers(name, call, pool, self._send, changed, over)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     @property

@@ -56,8 +56,17 @@ def _row(agent: Json) -> Row:
         words.number(agent.get("activeCalls")),
         words.number(agent.get("callsToday")),
     ]
-    error = agent.get("lastError")
-    return Row(cells, f"last error: {error}" if error else None)
+    error, trial = agent.get("lastError"), _trial(agent)
+    notes = [f"last error: {error}" if error else "", f"canary: {trial}" if trial else ""]
+    return Row(cells, "; ".join(filter(None, notes)) or None)
+
+
+def _trial(agent: Json) -> str:
+    """The version on trial, if there is one."""
+    share = agent.get("canary")
+    if not isinstance(share, dict):
+        return ""
+    return f"version {words.plain(share.get('version'))} gets {share.get('percent'):g} % of new calls"
 
 
 def _replicas(agent: Json) -> Text:
@@ -93,6 +102,7 @@ def show_agent(session: Session, slug: Slug) -> None:
     for label, value in (
         ("Status", words.state(agent.get("status"))),
         ("Live", words.version(agent.get("liveVersion"))),
+        *([("Canary", Text(trial))] if (trial := _trial(agent)) else []),
         ("Replicas", Text.assemble(_replicas(agent), " ready")),
         (
             "Calls",

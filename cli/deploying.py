@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -28,6 +29,31 @@ Timeout = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Canary:
+    """Shares of the new calls for a version on trial, and for how many minutes each."""
+
+    steps: tuple[tuple[float, float], ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long all steps take."""
+        return 60 * sum(minutes for _, minutes in self.steps)
+
+    def body(self) -> list[Json]:
+        """As the API takes it."""
+        return [{"percent": percent, "minutes": minutes} for percent, minutes in self.steps]
+
+
+def _canary(text: str) -> Canary:
+    """`5:10,25:30`: five percent for ten minutes, then a quarter for half an hour."""
+    try:
+        pairs = [part.split(":") for part in text.split(",")]
+        return Canary(tuple((float(percent), float(minutes)) for percent, minutes in pairs))
+    except ValueError:
+        raise typer.BadParameter("write PERCENT:MINUTES for each step, such as 5:10,25:30") from None
+
+
 @with_session
 def deploy(
     session: Session,
@@ -42,12 +68,22 @@ def deploy(
     message: Annotated[
         str | None, typer.Option("--note", metavar="TEXT", help="Why, for the version made of the draft.")
     ] = None,
+    canary: Annotated[
+        Canary | None,
+        typer.Option(
+            metavar="STEPS",
+            parser=_canary,
+            help="Shares of the new calls first, PERCENT:MINUTES each, such as 5:10,25:30.",
+        ),
+    ] = None,
     *,
     wait: Wait = True,
     timeout: Timeout = _RUN_SECONDS,
 ) -> None:
     """Publish the draft and bring it up; callers notice nothing until it runs."""
-    body = {"version": version, "replicas": replicas, "note": message}
+    body: Json = {"version": version, "replicas": replicas, "note": message}
+    if canary:
+        body["canary"], timeout = canary.body(), timeout + canary.seconds
     given = {name: value for name, value in body.items() if value is not None}
     try:
         Order(session, slug, "deploy", RUN, timeout).carry_out(given, wait=wait)

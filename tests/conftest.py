@@ -25,7 +25,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     config = StackConfig(
         state_dir=tmp_path_factory.mktemp("stack"),
         ports=free_ports(),
-        env={"BIONIC_DRAIN_SECONDS": "5"},
+        env={"BIONIC_DRAIN_SECONDS": "5", "BIONIC_TRUSTED_PROXIES": "127.0.0.1"},
     )
     async with Stack(config) as running:
         await running.wait_healthy(60)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from common.status import Status
-    from workflows import policy, signatures
+    from workflows.canary import Canary
     from workflows.chronicle import Chronicle
-    from workflows.errors import is_final, reason_of, refuse
+    from workflows.errors import refuse
     from workflows.fleet import Fleet
+    from workflows.rollout import Rollout
     from workflows.types import (
         AgentInput,
         Deployment,
@@ -24,8 +22,6 @@ with workflow.unsafe.imports_passed_through():
         ReplicaChanged,
         RetryRequest,
         StopRequest,
-        ValidateInput,
-        ValidateResult,
     )
 
 PLATFORM = "platform"
@@ -47,6 +43,8 @@ class AgentWorkflow:
         self._retired = False
         self._chronicle = Chronicle(agent, self._state)
         self._fleet = Fleet(agent, self._state, self._chronicle)
+        self._rollout = Rollout(agent, self._chronicle, self._wished)
+        self._canary = Canary(agent, self._state, self._chronicle, self._wished)
 
     @workflow.run
     async def run(self, agent: AgentInput) -> None:
@@ -70,6 +68,9 @@ class AgentWorkflow:
     def _long(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
 
+    def _wished(self) -> bool:
+        return self._wish is not None
+
     async def _settle(self) -> None:
         """Wait until all is told and every handler is done."""
         self._chronicle.flush()
@@ -79,7 +80,7 @@ class AgentWorkflow:
         """Bring `next` up beside what is live, and let the old one go only then. A new wish ends it."""
         deployment = self._state.next
         assert deployment is not None
-        checked = await self._validate(deployment)
+        checked = await self._rollout.validated(deployment)
         if self._wish:
             return
         if isinstance(checked, str):
@@ -87,7 +88,9 @@ class AgentWorkflow:
             return
         self._chronicle.tell(deployment, Status.STARTING, actor)
         replicas = await self._fleet.staff(deployment, checked)
-        failure = await self._registered(replicas)
+        failure = await self._rollout.registered(replicas)
+        if not (failure or self._wish):
+            failure = await self._canary.try_out(deployment, replicas, actor)
         if self._wish:
             return
         if failure:
@@ -99,65 +102,6 @@ class AgentWorkflow:
         """The rollout failed. What serves goes on; what this or a superseded rollout began ends."""
         self._chronicle.tell(deployment, Status.FAILED, actor, reason)
         await self._fleet.drain(self._fleet.strays(self._state.live), deployment.request.drain_seconds)
-
-    async def _validate(self, deployment: Deployment) -> ValidateResult | str:
-        """What validation found, or why the version can't run."""
-        request = deployment.request
-        what = ValidateInput(self._agent.agent_id, request.deployment_id, request.version)
-        summary = f"version {request.version}: config, providers, LiveKit"
-        if request.promptly and deployment.attempt == 1:
-            # Most often it is a matter of milliseconds: not worth six events and another workflow task.
-            try:
-                return await workflow.execute_local_activity(
-                    signatures.validate_config,
-                    what,
-                    start_to_close_timeout=policy.VALIDATE_PROMPTLY,
-                    schedule_to_close_timeout=policy.VALIDATE_IN_LINE,
-                    retry_policy=policy.ONCE,
-                    summary=summary,
-                )
-            except FailureError as error:
-                if is_final(error):
-                    return reason_of(error)
-        try:
-            return await workflow.execute_activity(
-                signatures.validate_config,
-                what,
-                schedule_to_close_timeout=policy.VALIDATE_TIMEOUT,
-                retry_policy=policy.VALIDATE_RETRY,
-                summary=summary,
-            )
-        except ActivityError as error:
-            return reason_of(error)
-
-    async def _registered(self, replicas: list[Replica]) -> str | None:
-        """Wait until every replica is registered; returns why that can't be. A new wish ends the wait."""
-
-        def failed() -> str | None:
-            reasons = (r.reason or "A replica failed." for r in replicas if r.status is Status.FAILED)
-            return next(reasons, None)
-
-        def ready() -> bool:
-            return all(replica.status is Status.RUNNING for replica in replicas)
-
-        def settled() -> bool:
-            return bool(self._wish) or ready() or failed() is not None
-
-        if not await self._within(policy.START_AT_ONCE, settled):
-            self._chronicle.flush()
-            if not await self._within(policy.START_PATIENCE, settled):
-                waiting = next((r.reason for r in replicas if r.reason), "Is a runtime host running?")
-                return f"Not registered with LiveKit within {policy.START_PATIENCE}. {waiting}"
-        return failed()
-
-    async def _within(self, limit: timedelta, settled: Callable[[], bool]) -> bool:
-        try:
-            await workflow.wait_condition(
-                settled, timeout=limit, timeout_summary="replicas register with LiveKit"
-            )
-        except TimeoutError:
-            return False
-        return True
 
     async def _take_over(self, deployment: Deployment, replicas: list[Replica], actor: str) -> None:
         """Make `deployment` the live one and let the others drain."""
@@ -216,6 +160,7 @@ class AgentWorkflow:
 
     def _supersede(self, under_way: Deployment | None, reason: str, actor: str) -> None:
         """A rollout is not wanted any more. Say so once it is known what is wanted instead."""
+        self._state.canary = None
         if under_way and not under_way.status.terminal:
             self._chronicle.tell(under_way, Status.STOPPED, actor, reason)
 

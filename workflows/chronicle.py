@@ -85,9 +85,13 @@ class Chronicle:
 
     @property
     def _focus(self) -> Deployment:
-        """The deployment that says how the agent is: one on its way, else the live one, else the last."""
+        """The deployment that says how the agent is: one on its way, else the live one, else the last.
+
+        One on trial is on its way, but most calls go to the live one.
+        """
         upcoming, live = self._state.next, self._state.live
-        focus = upcoming if upcoming and not (live and upcoming.status.terminal) else live
+        serves = live and upcoming and (upcoming.status.terminal or self._state.canary)
+        focus = upcoming if upcoming and not serves else live
         assert focus is not None
         return focus
 
@@ -100,6 +104,7 @@ class Chronicle:
             live_deployment_id=live.request.deployment_id if live else None,
             deployment_id=self._focus.request.deployment_id,
             last_error=self._state.last_error,
+            canary=self._state.canary,
         )
 
     async def keep(self) -> None:

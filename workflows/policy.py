@@ -92,6 +92,12 @@ START_AT_ONCE = timedelta(seconds=10)
 START_PATIENCE = timedelta(minutes=2)
 """How long a rollout waits for its replicas to register before it fails."""
 
+TRIAL_HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+"""Whoever judges a version on trial says so often that it is at it."""
+
+TRIAL_GRACE = timedelta(minutes=10)
+"""On top of a canary step's own time: Postgres may be away when the verdict is due."""
+
 
 def host_queue(host: str) -> str:
     """The queue that only this host polls."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
+from workflows.canary_types import TrialInput, TrialResult
 from workflows.host_types import HostInput, Inquest
 from workflows.types import RecordInput, ReleaseInput, ReplicaInput, ValidateInput, ValidateResult
 
@@ -18,6 +19,12 @@ async def validate_config(request: ValidateInput) -> ValidateResult:
 async def record_transitions(request: RecordInput) -> None:
     """Write what changed to Postgres; the same again changes nothing."""
     raise NotImplementedError(request)
+
+
+@activity.defn
+async def judge_canary(trial: TrialInput) -> TrialResult:
+    """Watch a version on trial until its step is over, or until it is worse than the live one."""
+    raise NotImplementedError(trial)
 
 
 @activity.defn

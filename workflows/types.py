@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.status import Status
+from workflows.canary_types import CanaryStep, Share
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class DeployRequest:
     there are without it: their histories replay as they were. No control worker may be older than the API."""
     tells_replicas: bool = False
     """The workflow tells of replicas from this request on; before, hosts did. As for `promptly`."""
+    canary: list[CanaryStep] = field(default_factory=list)
+    """The shares that it gets before it takes all calls, where another version takes them now."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,8 @@ class AgentState:
     """Replaced deployments whose replicas still hold calls."""
     replicas: dict[str, Replica] = field(default_factory=dict)
     replicas_started: int = 0
+    canary: Share | None = None
+    """What `next` gets of the calls while it is on trial."""
     last_error: str | None = None
     tells_replicas: bool = False
 
@@ -195,6 +200,7 @@ class AgentSummary:
     live_deployment_id: str | None
     deployment_id: str
     last_error: str | None
+    canary: Share | None = None
 
 
 @dataclass(frozen=True)
@@ -285,3 +291,5 @@ class HostDetails:
     calls_taken: int
     reason: str | None = None
     """Why it is not running, if so: the next attempt need not tell it again."""
+    crashes: list[float] = field(default_factory=list)
+    """When attempts crashed lately, in seconds since the epoch."""

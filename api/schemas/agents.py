@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from api.schemas.base import Answer, Body, Name
 from api.schemas.deployments import DeploymentAnswer
 from api.slugs import check_slug
+from db.models import AgentRow
 from db.repositories.agents import AgentOverview
 
 
@@ -36,6 +37,14 @@ class Replicas(Answer):
     ready: int
 
 
+class CanaryShare(Answer):
+    """The version on trial, and its share of the new calls."""
+
+    version: int
+    percent: float
+    deployment_id: UUID
+
+
 class AgentItem(Answer):
     """An agent in a list, with its live figures."""
 
@@ -44,6 +53,7 @@ class AgentItem(Answer):
     name: str
     status: str
     live_version: int | None
+    canary: CanaryShare | None
     replicas: Replicas
     active_calls: int
     calls_today: int
@@ -60,6 +70,7 @@ class AgentItem(Answer):
             name=row.name,
             status=row.status,
             live_version=row.live_version,
+            canary=_share(row),
             replicas=Replicas(desired=view.desired, ready=view.ready),
             active_calls=view.active_calls,
             calls_today=view.calls_today,
@@ -67,6 +78,14 @@ class AgentItem(Answer):
             updated_at=row.updated_at,
             **more,
         )
+
+
+def _share(row: AgentRow) -> CanaryShare | None:
+    if row.canary_version is None or row.canary_percent is None or row.canary_deployment_id is None:
+        return None
+    return CanaryShare(
+        version=row.canary_version, percent=row.canary_percent, deployment_id=row.canary_deployment_id
+    )
 
 
 class AgentAnswer(AgentItem):

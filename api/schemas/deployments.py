@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from api.schemas.base import Answer, Body, Name, Note
 from common.settings import Settings
@@ -15,15 +16,39 @@ from workflows.policy import agent_workflow_id
 from workflows.types import DeploymentState
 
 MAX_REPLICAS = 20
+MAX_STEPS = 10
+MAX_MINUTES = 7 * 24 * 60
 MAX_VERSION = 2**31 - 1
 
 
+class CanaryStepBody(Body):
+    """A share of the new calls for a version on trial, and how long it has it."""
+
+    percent: Annotated[float, Field(gt=0, lt=100)]
+    minutes: Annotated[float, Field(gt=0, le=MAX_MINUTES)]
+
+
+def _growing(steps: list[CanaryStepBody] | None) -> list[CanaryStepBody] | None:
+    shares = [step.percent for step in steps or []]
+    if any(later <= earlier for earlier, later in pairwise(shares)):
+        raise ValueError("each step must have a greater `percent` than the one before")
+    return steps
+
+
 class DeployBody(Body):
-    """What to deploy: the draft when no version is named. `note` is for the version that is made of it."""
+    """What to deploy: the draft when no version is named. `note` is for the version that is made of it.
+
+    With `canary` the version gets a share of the new calls first, step by step. It is rolled back by itself
+    when it does worse than the live version; it takes all calls when its last step is over.
+    """
 
     version: Annotated[int, Field(ge=1, le=MAX_VERSION)] | None = None
     replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] | None = None
     note: Note | None = None
+    canary: (
+        Annotated[list[CanaryStepBody], Field(min_length=1, max_length=MAX_STEPS), AfterValidator(_growing)]
+        | None
+    ) = None
 
 
 class RollbackBody(Body):
@@ -68,6 +93,13 @@ class TransitionAnswer(Answer):
     attempt: int
 
 
+class CanaryStepAnswer(Answer):
+    """A share of the new calls for a version on trial, and how long it has it."""
+
+    percent: float
+    minutes: float
+
+
 class DeploymentAnswer(Answer):
     """A deployment with all that happened to it."""
 
@@ -78,6 +110,7 @@ class DeploymentAnswer(Answer):
     status: str
     reason: str | None
     replicas: int
+    canary: list[CanaryStepAnswer] | None
     actor: str
     created_at: datetime
     attempt: int
@@ -104,6 +137,7 @@ class DeploymentAnswer(Answer):
             status=state.status if state else row.status,
             reason=state.reason if state else row.reason,
             replicas=row.replicas,
+            canary=[CanaryStepAnswer(**step) for step in row.canary] if row.canary else None,
             actor=row.actor,
             created_at=row.created_at,
             attempt=state.attempt if state else row.attempt,

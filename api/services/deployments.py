@@ -21,6 +21,7 @@ from db.repositories.deployments import FIRST, DeploymentRepository
 from db.repositories.history import HistoryRepository
 from db.repositories.pages import Cursor
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
+from workflows.canary_types import CanaryStep
 from workflows.types import DeploymentState, DeployRequest, RetryRequest, Seen, StopRequest
 
 _LOST = "Temporal knows nothing of this deployment."
@@ -83,18 +84,10 @@ class DeploymentService:
         before = AgentBefore.of(agent)
         replicas = wanted.replicas or await self._replicas_now(deployments, agent)
         drain_seconds = await self._drain_seconds(agents, agent, fallback=version.config)
-        row, first = await deployments.create(agent, uuid4(), version.number, replicas, actor, kind)
+        steps = [step.model_dump() for step in wanted.canary] if wanted.canary else None
+        row, first = await deployments.create(agent, uuid4(), version.number, replicas, actor, kind, steps)
         seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
-        request = DeployRequest(
-            str(row.id),
-            row.version,
-            row.replicas,
-            actor,
-            drain_seconds,
-            seen,
-            promptly=True,
-            tells_replicas=True,
-        )
+        request = request_of(row, drain_seconds, seen)
         return Accepted(agent.id, agent.slug, agent.name, row, first, request, before)
 
     async def start(self, accepted: Accepted) -> DeploymentAnswer:
@@ -209,6 +202,21 @@ class DeploymentService:
             config = (await agents.version(agent.id, agent.live_version)).config
         wished = config.get("drainSeconds")
         return float(wished) if isinstance(wished, int | float) else self.settings.bionic_drain_seconds
+
+
+def request_of(row: DeploymentRow, drain_seconds: float, seen: Seen) -> DeployRequest:
+    """What the agent's workflow is asked for."""
+    return DeployRequest(
+        str(row.id),
+        row.version,
+        row.replicas,
+        row.actor,
+        drain_seconds,
+        seen,
+        promptly=True,
+        tells_replicas=True,
+        canary=[CanaryStep(**step) for step in row.canary or []],
+    )
 
 
 def require_complete(config: StoredConfig) -> None:

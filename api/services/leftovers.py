@@ -6,11 +6,11 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from api.services.deployments import DeploymentService
+from api.services.deployments import DeploymentService, request_of
 from common.errors import Conflict
 from db.repositories.deployments import DeploymentRepository
 from db.repositories.unstarted import UnstartedRepository
-from workflows.types import DeployRequest, Seen
+from workflows.types import Seen
 
 _AGE = timedelta(seconds=20)
 """Longer than a request may take, so that nobody else is about to start the same deployment."""
@@ -33,16 +33,7 @@ class Leftovers:
             async with self.deployments.postgres.begin() as db_session:
                 started = await DeploymentRepository(db_session).replicas_started(agent.id)
             seen = Seen(agent.sequence, started)
-            request = DeployRequest(
-                str(row.id),
-                row.version,
-                row.replicas,
-                row.actor,
-                drain,
-                seen,
-                promptly=True,
-                tells_replicas=True,
-            )
+            request = request_of(row, drain, seen)
             workflows = self.deployments.workflows
             try:
                 await workflows.deploy(str(agent.id), agent.slug, agent.name, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import aiohttp
 from livekit import api
@@ -41,10 +42,15 @@ class LiveKit:
         """The platform's own, as they are now."""
         return await self._resolve(db_session, None)
 
-    async def agent_credentials(self, db_session: AsyncSession, agent: AgentRow) -> LiveKitCredentials:
-        """Those that the agent takes calls with; where it takes none, those it would be deployed with."""
-        if agent.live_deployment_id is not None:
-            return await self._placements(db_session).of(agent.live_deployment_id, self.settings)
+    async def agent_credentials(
+        self, db_session: AsyncSession, agent: AgentRow, deployment_id: UUID | None = None
+    ) -> LiveKitCredentials:
+        """Those that the agent takes calls with; where it takes none, those it would be deployed with.
+
+        `deployment_id`: another of its deployments than the live one.
+        """
+        if (placed := deployment_id or agent.live_deployment_id) is not None:
+            return await self._placements(db_session).of(placed, self.settings)
         return await self._resolve(db_session, AgentRepository(db_session, self.postgres.box).draft(agent))
 
     async def call_credentials(self, db_session: AsyncSession, call: CallRow) -> LiveKitCredentials:

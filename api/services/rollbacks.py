@@ -50,7 +50,7 @@ class RollbackService:
         if agent.deployment_id is None:
             raise Conflict(f"“{agent.slug}” was never deployed. Deploy it first.")
         deployments = DeploymentRepository(db_session)
-        present = await deployments.get(agent.deployment_id)
+        present = await deployments.get(agent.canary_deployment_id or agent.deployment_id)
         under_way = Status(present.status) in _UNDER_WAY
         if under_way and present.kind == DeploymentKind.ROLLBACK and version in {None, present.version}:
             return present

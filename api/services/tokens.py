@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -17,6 +19,7 @@ from api.schemas.base import Answer, Body, Name
 from api.services.livekit import LiveKit
 from common.errors import LiveKitRefused, NotDeployed
 from common.livekit import LiveKitCredentials
+from db.models import AgentRow
 from db.repositories.agents import AgentRepository
 from db.repositories.calls import CallRepository
 
@@ -78,6 +81,8 @@ class TokenService:
 
     postgres: Postgres
     livekit: LiveKit
+    draw: Callable[[], float] = random.random
+    """A number from 0 up to 1, all alike probable: who gets a version on trial."""
 
     async def mint(self, request: TokenRequest) -> CallToken:
         """A token for a new call with the live version of an agent.
@@ -91,8 +96,9 @@ class TokenService:
             agent = await agents.get(request.agent_id)
             if agent.live_version is None:
                 raise NotDeployed(f"“{agent.slug}” is not deployed. Deploy it first.")
-            version = await agents.version(agent.id, agent.live_version)
-            credentials = await self.livekit.agent_credentials(db_session, agent)
+            number, deployment_id = self._choice(agent)
+            version = await agents.version(agent.id, number)
+            credentials = await self.livekit.agent_credentials(db_session, agent, deployment_id)
             place = Place(
                 call_id=uuid4(),
                 agent_name=f"{agent.slug}@v{version.number}",
@@ -116,6 +122,14 @@ class TokenService:
             identity=place.identity,
             expires_at=datetime.now(UTC) + TOKEN_LIFETIME,
         )
+
+    def _choice(self, agent: AgentRow) -> tuple[int, UUID | None]:
+        """Which version gets the call, and its deployment: one on trial gets its share."""
+        assert agent.live_version is not None
+        trial, share = agent.canary_version, agent.canary_percent
+        if trial is not None and share is not None and self.draw() * 100 < share:
+            return trial, agent.canary_deployment_id
+        return agent.live_version, agent.live_deployment_id
 
 
 def sign(credentials: LiveKitCredentials, place: Place, request: TokenRequest) -> str:

@@ -90,8 +90,8 @@ class WebhookService:
                 room = None
             if not await CallRepository(db_session).take_event(event.id, event.event, room):
                 return False
-            if event.event == "room_finished" and room:
-                await CallRepository(db_session).end(room, "room finished")
+            if room:
+                await _act(CallRepository(db_session), event, room)
         return True
 
     async def _signer(self, body: bytes, token: str, client: str) -> Signer:
@@ -130,6 +130,13 @@ class WebhookService:
             return False
         placed = await rooms.placed_with_key(signer.api_key, call.agent_id)
         return any(each.open(self.postgres.box) == signer.api_secret for each in placed)
+
+
+async def _act(calls: CallRepository, event: WebhookEvent, room: str) -> None:
+    if event.event == "room_finished":
+        await calls.end(room, "room finished")
+    elif event.event == "participant_joined":
+        await calls.caller_came(room, event.participant.identity)
 
 
 def _claimed_key(token: str) -> str:

@@ -28,6 +28,10 @@ class AgentRow(HasId, HasCreated, Base):
     """The deployment that the agent's workflow works on or keeps up; no foreign key, for it points back."""
     live_deployment_id: Mapped[UUID | None]
     """The deployment that takes calls."""
+    canary_version: Mapped[int | None]
+    """The version that takes `canary_percent` of the calls, on trial."""
+    canary_deployment_id: Mapped[UUID | None]
+    canary_percent: Mapped[float | None]
     last_error: Mapped[str | None]
     sequence: Mapped[int] = mapped_column(server_default="0")
     """Number of the newest report of the agent's workflow: an older one that arrives late changes nothing."""

@@ -33,6 +33,8 @@ class CallRow(HasId, HasCreated, Base):
     identity: Mapped[str | None]
     """The caller's participant identity."""
     attributes: Mapped[dict[str, Any] | None]
+    caller_joined_at: Mapped[datetime | None]
+    """When LiveKit told that the caller is in the room."""
     started_at: Mapped[datetime | None]
     """When an agent was first in the room."""
     ended_at: Mapped[datetime | None]

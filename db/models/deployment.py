@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, HasCreated, HasId
@@ -40,6 +41,8 @@ class DeploymentRow(HasId, HasCreated, Base):
     attempt: Mapped[int] = mapped_column(server_default="1")
     sequence: Mapped[int] = mapped_column(server_default="0")
     """Number of the newest transition: an older one that arrives late can't overwrite it."""
+    canary: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """The shares of the calls that it shall get first: `[{"percent": 10, "minutes": 5}, …]`."""
     livekit: Mapped[dict[str, Any] | None]
     """Where it runs: URL and API key of LiveKit, and where they came from."""
     livekit_secret: Mapped[bytes | None]

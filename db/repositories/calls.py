@@ -110,6 +110,16 @@ class CallRepository:
             found = over.scalar_one()
         return found
 
+    async def caller_came(self, room: str, identity: str) -> None:
+        """The caller of `room` is there; nothing happens for anybody else."""
+        statement = (
+            update(CallRow)
+            .where(CallRow.room == room, CallRow.identity == identity, CallRow.caller_joined_at.is_(None))
+            .values(caller_joined_at=func.now())
+            .execution_options(synchronize_session=False)
+        )
+        await self._db_session.execute(statement)
+
     async def end(self, room: str, reason: str, status: CallStatus = CallStatus.ENDED) -> bool:
         """Close the call of `room` unless it is closed already; tells whether it was open."""
         statement = (

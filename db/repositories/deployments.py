@@ -40,6 +40,9 @@ class AgentView:
     live_deployment_id: UUID | None
     deployment_id: UUID
     last_error: str | None
+    canary_version: int | None = None
+    canary_deployment_id: UUID | None = None
+    canary_percent: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class DeploymentRepository:
         replicas: int,
         actor: str,
         kind: DeploymentKind = DeploymentKind.DEPLOY,
+        canary: list[dict[str, float]] | None = None,
     ) -> tuple[DeploymentRow, TransitionRow]:
         """A new deployment and its first transition; its workflow goes on. The agent must be locked."""
         row = DeploymentRow(
@@ -83,6 +87,7 @@ class DeploymentRepository:
             version=version,
             replicas=replicas,
             kind=kind,
+            canary=canary,
             status=Status.VALIDATING,
             reason=None,
             actor=actor,

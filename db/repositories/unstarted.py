@@ -85,6 +85,7 @@ class UnstartedRepository:
             )
         agent.status, agent.last_error = Status.STOPPED, reason
         agent.live_version = agent.live_deployment_id = None
+        agent.canary_version = agent.canary_deployment_id = agent.canary_percent = None
         agent.sequence = 0
         gone = (
             update(ReplicaRow)

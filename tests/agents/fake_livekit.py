@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from livekit.agents.job import RunningJobInfo
 from livekit.protocol import agent as lk
+from livekit.protocol.models import Room
 
 from agents.call_job import CallJob
 from agents.jobs import Ended
@@ -80,7 +81,8 @@ class FakeLiveKit:
     async def offers(self, job_id: str) -> lk.AvailabilityResponse:
         """Offer a job; the answer to it."""
         count = sum(message.HasField("availability") for message in self.said) + 1
-        await self.say(availability=lk.AvailabilityRequest(job=lk.Job(id=job_id, metadata='{"callId": "c"}')))
+        job = lk.Job(id=job_id, room=Room(name="room"), metadata='{"callId": "c"}')
+        await self.say(availability=lk.AvailabilityRequest(job=job))
         return (await self.hears("availability", count)).availability
 
     async def assigns(self, job_id: str) -> None:

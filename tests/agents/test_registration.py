@@ -22,6 +22,9 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.unit
 
+OVER: list[tuple[str, bool]] = []
+"""The calls that ended: their rooms, and whether their agents were lost."""
+
 CALL = CallJob(UUID(int=1), "shop", 3, {}, {}, "postgresql://nowhere/db")
 
 
@@ -54,7 +57,8 @@ async def registered(
             pool,
             http,
             lambda: 0.25,
-            lambda: None,  # type: ignore[arg-type]
+            lambda: None,
+            lambda room, lost: OVER.append((room, lost)),  # type: ignore[arg-type]
         )
         task = asyncio.create_task(one.run())
         try:
@@ -88,7 +92,9 @@ async def test_a_call_is_accepted_launched_and_told_of_to_its_end(livekit: FakeL
         assert (info.token, info.url, info.worker_id, call) == ("the-token", livekit.url, "AW_1", CALL)
         assert 0 < info.received_at <= info.accepted_at <= info.assigned_at
         assert (one.active_calls, one.calls_taken) == (1, 1)
+        OVER.clear()
         pool.over("J1", well=False)
+        assert OVER == [("room", True)]
         assert (await livekit.hears("update_job", 2)).update_job.status == lk.JobStatus.JS_FAILED
         assert (one.active_calls, one.calls_taken) == (0, 1)
 

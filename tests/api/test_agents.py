@@ -148,7 +148,7 @@ async def test_the_list_has_live_figures(client: Client) -> None:
     assert item["id"] == agent["id"]
     assert set(item) == {
         *("id", "slug", "name", "status", "liveVersion", "replicas"),
-        *("activeCalls", "callsToday", "lastError", "updatedAt"),
+        *("activeCalls", "callsToday", "canary", "lastError", "updatedAt"),
     }
     assert (item["status"], item["liveVersion"]) == ("running", 1)
     assert item["replicas"] == {"desired": 3, "ready": 0}

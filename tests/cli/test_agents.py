@@ -38,6 +38,14 @@ def test_the_list_says_how_each_is(api: FakeApi, bionic: Bionic) -> None:
     assert not ended.err
 
 
+def test_a_version_on_trial_is_told_of(api: FakeApi, bionic: Bionic) -> None:
+    trial = AGENT | {"canary": {"version": 4, "percent": 12.5, "deploymentId": "d"}}
+    api.on("GET /api/agents", ok({"items": [trial], "nextCursor": None}))
+    assert bionic("agents").out.splitlines()[2] == "    canary: version 4 gets 12.5 % of new calls"
+    api.on("GET /api/agents/shop", ok(trial | {"config": {}, "deployment": None}))
+    assert "  Canary    version 4 gets 12.5 % of new calls\n" in bionic("agents", "show", "shop").out
+
+
 def test_all_pages_are_one_list(api: FakeApi, bionic: Bionic) -> None:
     api.on(
         "GET /api/agents",

@@ -33,6 +33,25 @@ def test_each_change_is_told_once_until_it_runs(api: FakeApi, bionic: Bionic) ->
     assert api.bodies() == [{"version": 3, "replicas": 2, "note": "Tuesday's words"}]
 
 
+def test_a_canary_is_told_step_by_step(api: FakeApi, bionic: Bionic) -> None:
+    reason = "Canary: 5 % of new calls, step 1 of 2, until 12:10:00 UTC."
+    trial = deployment(transition(0, "validating"), transition(1, "starting", reason))
+    api.on("POST /api/agents/shop/deploy", ok(BEGUN, 202))
+    api.on(SHOW, ok(trial), ok(deployment(*trial["transitions"], transition(2, "running"))))
+    ended = bionic("deploy", "shop", "--canary", "5:10,25:0.5")
+    assert ended.code == 0
+    assert ended.out.splitlines()[2] == f"  12:00:01  +1.0 s      starting    {reason}"
+    steps = [{"percent": 5.0, "minutes": 10.0}, {"percent": 25.0, "minutes": 0.5}]
+    assert api.bodies() == [{"canary": steps}]
+
+
+@pytest.mark.parametrize("steps", ["", "5", "5:ten", "5:10:2", "5:10,"])
+def test_steps_that_are_none_are_refused_at_once(bionic: Bionic, steps: str) -> None:
+    ended = bionic("deploy", "shop", "--canary", steps)
+    assert ended.code == 2
+    assert "PERCENT:MINUTES" in ended.err
+
+
 def test_a_failure_ends_with_its_reason_and_what_to_do(api: FakeApi, bionic: Bionic) -> None:
     api.on("POST /api/agents/shop/deploy", ok(BEGUN, 202))
     api.on(SHOW, ok(FAILED))

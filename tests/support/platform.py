@@ -79,11 +79,13 @@ class Platform:
         await self.call("POST", f"/api/agents/{agent_id}/stop", {"drain": False}, expect=202)
         await self.reaches(agent_id, "stopped")
 
-    async def token(self, agent: str, **more: Any) -> Json:
-        """What a widget gets to join a call."""
+    async def token(self, agent: str, client: str = "127.0.0.1", **more: Any) -> Json:
+        """What a widget gets to join a call; `client` is the address of its browser."""
         path = "/api/trpc/livekit.getToken"
         response = await self.http.get(
-            path, params={"input": json.dumps({"agentId": agent, **more})}, headers={"Authorization": ""}
+            path,
+            params={"input": json.dumps({"agentId": agent, **more})},
+            headers={"Authorization": "", "X-Forwarded-For": client},
         )
         assert response.status_code == 200, response.text
         data: Json = response.json()["result"]["data"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio import activity
@@ -23,6 +24,7 @@ from stack.progress import Progress
 from stack.services import SEARCH_ATTRIBUTES
 from tests.support.waiting import eventually
 from workflows.agent import AgentWorkflow
+from workflows.canary_types import CanaryStep, TrialInput, TrialResult
 from workflows.policy import (
     AGENT_SLUG,
     CONTROL_QUEUE,
@@ -68,6 +70,9 @@ class World:
     slow: dict[int, float] = field(default_factory=dict)
     """Versions whose validation takes so many seconds the first time."""
     fingerprint: str = "one"
+    breach: str | None = None
+    """Why versions on trial are found worse, while they are."""
+    trials: list[TrialInput] = field(default_factory=list)
 
     @activity.defn
     async def validate_config(self, request: ValidateInput) -> ValidateResult:
@@ -82,6 +87,15 @@ class World:
         """Keep it, unless an agent of an earlier test tells it, that still runs."""
         if request.agent_id == self.agent_id:
             self.records.append(request)
+
+    @activity.defn
+    async def judge_canary(self, trial: TrialInput) -> TrialResult:
+        """Find no fault until the step is over, unless told so."""
+        self.trials.append(trial)
+        while self.breach is None and datetime.now(UTC) < trial.until:
+            activity.heartbeat()
+            await asyncio.sleep(0.05)
+        return TrialResult(self.breach)
 
     @activity.defn
     async def host_agent(self, replica: ReplicaInput) -> None:
@@ -124,6 +138,7 @@ class World:
         seen: Seen | None = None,
         *,
         promptly: bool = True,
+        canary: Sequence[CanaryStep] = (),
     ) -> DeploymentState:
         """Wish for a version."""
         request = DeployRequest(
@@ -135,6 +150,7 @@ class World:
             seen or Seen(),
             promptly=promptly,
             tells_replicas=True,
+            canary=list(canary),
         )
         start = WithStartWorkflowOperation(
             AgentWorkflow.run,
@@ -208,7 +224,8 @@ async def world_of(client: Client) -> AsyncIterator[World]:
             client,
             task_queue=CONTROL_QUEUE,
             workflows=[AgentWorkflow, ReplicaWorkflow],
-            activities=[world.validate_config, world.record_transitions],
+            activities=[world.validate_config, world.record_transitions, world.judge_canary],
+            max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         ),
         Worker(
             client,

@@ -11,12 +11,13 @@ from temporalio import activity
 from activities.control import ControlActivities
 from activities.hosting import HostActivities
 from activities.lease import Lease
+from activities.trials import TrialActivities
 from activities.watch import WatchActivities
 from workflows import signatures
 
 pytestmark = pytest.mark.unit
 
-OWNERS = (ControlActivities, HostActivities, Lease, WatchActivities)
+OWNERS = (ControlActivities, HostActivities, Lease, TrialActivities, WatchActivities)
 NAMES = [
     name for name in vars(signatures) if hasattr(getattr(signatures, name), "__temporal_activity_definition")
 ]
@@ -35,4 +36,4 @@ def test_every_signature_has_its_activity(name: str) -> None:
 
 def test_there_are_signatures() -> None:
     agents = {"validate_config", "record_transitions", "host_agent", "release_agent"}
-    assert agents | {"keep_host", "hand_on_agents"} == set(NAMES)
+    assert agents | {"judge_canary", "keep_host", "hand_on_agents"} == set(NAMES)

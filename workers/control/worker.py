@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.control import ControlActivities
+from activities.trials import TrialActivities
 from activities.watch import WatchActivities
 from agents.config import AgentConfig, OfflineStt
 from agents.providers.check import check_providers
@@ -30,13 +31,20 @@ WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
 WORKFLOWS = [AgentWorkflow, HostWorkflow, ReplicaWorkflow]
 
 
-def control_worker(client: Client, activities: ControlActivities, watch: WatchActivities) -> Worker:
+def control_worker(
+    client: Client, activities: ControlActivities, watch: WatchActivities, trials: TrialActivities
+) -> Worker:
     """The worker, not yet running."""
     return Worker(
         client,
         task_queue=CONTROL_QUEUE,
         workflows=WORKFLOWS,
-        activities=[activities.validate_config, activities.record_transitions, watch.hand_on_agents],
+        activities=[
+            activities.validate_config,
+            activities.record_transitions,
+            trials.judge_canary,
+            watch.hand_on_agents,
+        ],
         max_cached_workflows=2000,
         workflow_task_poller_behavior=POLLERS,
         activity_task_poller_behavior=POLLERS,
@@ -59,8 +67,8 @@ async def run(settings: Settings) -> None:
         await asyncio.to_thread(check_providers, AgentConfig(instructions="Warm up.", stt=WARM_UP))
         async with aiohttp.ClientSession() as http:
             activities = ControlActivities(database, settings, http)
-            watch = WatchActivities(client, database)
-            async with running(control_worker(client, activities, watch)) as ended:
+            watch, trials = WatchActivities(client, database), TrialActivities(database)
+            async with running(control_worker(client, activities, watch, trials)) as ended:
                 logger.info("control worker ready")
                 await run_until_stopped(stop, ended)
     finally:

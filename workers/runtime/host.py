@@ -22,6 +22,7 @@ from temporalio.worker import Worker
 
 from activities.hosting import HostActivities
 from activities.lease import Lease
+from activities.losses import Losses
 from activities.stay import Tenant
 from activities.watch import HandOn, worker_identity
 from agents.hosting import open_facilities
@@ -167,7 +168,9 @@ async def run(settings: Settings) -> None:
             async with kept(begin(client, database, lease)) as beginning:
                 took = await asyncio.to_thread(warm_forkserver)
                 async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
-                    activities = HostActivities(lease, database, client, settings, http, facilities, tenants)
+                    activities = HostActivities(
+                        lease, database, client, settings, http, facilities, Losses(database), tenants
+                    )
                     await asyncio.gather(*beginning)
                     logger.info("runtime host ready", extra={"host": name, "warm_s": round(took, 1)})
                     await host(activities, stop)
