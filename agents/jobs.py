@@ -15,8 +15,8 @@ from livekit.agents.ipc.job_proc_executor import ProcJobExecutor
 from livekit.agents.ipc.proc_pool import ProcPool
 from livekit.agents.job import JobExecutorType, RunningJobInfo
 
-from agents.call import hold_call, make_ready
 from agents.call_job import CallJob
+from agents.entry import hold_call, make_ready
 from agents.warm import job_context
 
 logger = logging.getLogger(__name__)

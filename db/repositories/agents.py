@@ -166,10 +166,15 @@ class AgentRepository:
         """Delete the agent with its versions, deployments and calls.
 
         Raises:
-            Conflict: it is deployed.
+            Conflict: it is deployed, or a version of it still holds calls.
         """
         if not Status(agent.status).terminal:
             raise Conflict(f"“{agent.slug}” is {agent.status}. Stop it first, then delete it.")
+        held = select(func.count()).where(
+            ReplicaRow.agent_id == agent.id, ReplicaRow.status.not_in([Status.STOPPED, Status.FAILED])
+        )
+        if (await self._db_session.execute(held)).scalar_one():
+            raise Conflict(f"A version of “{agent.slug}” still drains. Stop it first, then delete it.")
         await self._db_session.execute(delete(AgentRow).where(AgentRow.id == agent.id))
 
 

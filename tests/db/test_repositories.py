@@ -88,6 +88,22 @@ async def test_a_deployed_agent_is_not_deleted(database: Database) -> None:
             await AgentRepository(db_session, database.box).get("nobody")
 
 
+async def test_an_agent_whose_old_version_drains_is_not_deleted(database: Database) -> None:
+    agent = await _agent(database)
+    deployment = await _deployed(database, agent)
+    async with database.begin() as db_session:
+        row = await AgentRepository(db_session, database.box).get(agent.slug)
+        row.status = Status.FAILED
+        replica = ReplicaRow(id=f"agent-{agent.id}-v1-r1", agent_id=agent.id, deployment_id=deployment)
+        replica.version = replica.number = replica.attempt = 1
+        replica.status = Status.DRAINING
+        db_session.add(replica)
+    async with database.begin() as db_session:
+        agents = AgentRepository(db_session, database.box)
+        with pytest.raises(Conflict, match="still drains"):
+            await agents.delete(await agents.get(agent.slug))
+
+
 def _step(number: int, status: Status, reason: str | None = None) -> NewTransition:
     return NewTransition(number, datetime.now(UTC), status, "tester", reason, 1)
 
