@@ -36,7 +36,7 @@ NOWHERE = {
 
 
 async def record() -> None:
-    """Deploy, replace, fail, kill the host, stop: and keep what Temporal saw."""
+    """Deploy, replace, fail, kill the host, try out, stop: and keep what Temporal saw."""
     with tempfile.TemporaryDirectory() as folder:
         config = StackConfig(state_dir=Path(folder), ports=free_ports())
         async with Stack(config) as stack:
@@ -45,6 +45,7 @@ async def record() -> None:
             async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
                 await _live(Platform(stack, http))
                 await _hosts(Platform(stack, http))
+                await _canaries(Platform(stack, http))
 
 
 async def _live(platform: Platform) -> None:
@@ -74,6 +75,22 @@ async def _hosts(platform: Platform) -> None:
         host.kill()
         await asyncio.sleep(2.5 * HEARTBEAT_TIMEOUT.total_seconds())
     await _keep(client, "host-lost", host_workflow_id("lost"))
+
+
+async def _canaries(platform: Platform) -> None:
+    """One that passes, and one that a rollback ends."""
+    agent = await platform.deployed("on-trial")
+    path = f"/api/agents/{agent['id']}"
+    for words, minutes in (("Second.", 0.02), ("Third.", 60)):
+        await platform.call("PATCH", path, {"config": offline_config(greeting=words)})
+        steps = [{"percent": 10, "minutes": minutes}, {"percent": 50, "minutes": minutes}]
+        await platform.call("POST", f"{path}/deploy", {"canary": steps}, expect=202)
+        await asyncio.sleep(8)
+    await platform.call("POST", f"{path}/rollback", {}, expect=202)
+    await asyncio.sleep(3)
+    await platform.stop(agent["id"])
+    client = await Client.connect(platform.stack.temporal_address)
+    await _keep(client, "agent-on-trial", agent_workflow_id(agent["id"]))
 
 
 async def _keep(client: Client, name: str, workflow_id: str) -> None:
