@@ -22,19 +22,20 @@ class Discretion:
 
     def __init__(self, *secrets: str) -> None:
         self._forms: dict[str, None] = {}
+        self._for_ever: dict[str, None] = {}
         self._longest_first: tuple[str, ...] = ()
         for secret in secrets:
             self.learn(secret)
 
-    def learn(self, secret: str) -> None:
+    def learn(self, secret: str, *, for_ever: bool = False) -> None:
         """Blot this out from now on, also as JSON and Python write it."""
-        if len(secret) < SHORTEST or secret in self._forms:
+        if len(secret) < SHORTEST or secret in self._forms or secret in self._for_ever:
             return
-        for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]):
-            self._forms[form] = None
+        forms = dict.fromkeys((secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]))
+        (self._for_ever if for_ever else self._forms).update(forms)
         while len(self._forms) > MOST:
             self._forms.pop(next(iter(self._forms)), None)
-        self._longest_first = tuple(sorted(self._forms, key=len, reverse=True))
+        self._longest_first = tuple(sorted(self._forms | self._for_ever, key=len, reverse=True))
 
     def blot(self, text: str) -> str:
         """The text without the secrets in it."""

@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from common.discretion import DISCRETION
+
 DEV_LIVEKIT_URL = "ws://localhost:7880"
 DEV_LIVEKIT_API_KEY = "devkey-livekit-api-key-2024"
 DEV_LIVEKIT_API_SECRET = "devkey-livekit-api-secret-2024-min-32-chars"  # noqa: S105 - published default for development
@@ -79,5 +81,9 @@ class Settings(BaseSettings):
 
 @cache
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once. Its secrets are blotted out of the log from then on."""
+    settings = Settings()
+    for name in Settings.model_fields:
+        if isinstance(value := getattr(settings, name), SecretStr):
+            DISCRETION.learn(value.get_secret_value(), for_ever=True)
+    return settings

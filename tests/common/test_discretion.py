@@ -11,6 +11,7 @@ from common import discretion
 from common.discretion import Discretion
 from common.keys import make_master_key
 from common.logs import KeyValueFormatter
+from common.settings import get_settings
 from db.crypto import SecretBox
 
 pytestmark = pytest.mark.unit
@@ -34,6 +35,18 @@ def test_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discretion, "MOST", 2)
     known = Discretion("secret-number-one", "secret-number-two", "secret-number-three")
     assert known.blot("secret-number-one secret-number-two") == "secret-number-one [secret]"
+    known.learn("secret-of-the-process", for_ever=True)
+    known.learn("secret-number-four")
+    assert known.blot("secret-number-two secret-of-the-process") == "secret-number-two [secret]"
+
+
+def test_the_secrets_of_the_environment_are_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discretion.DISCRETION, "_for_ever", {})
+    monkeypatch.setenv("BIONIC_API_KEY", "key-of-the-environment")
+    get_settings.cache_clear()
+    get_settings()
+    get_settings.cache_clear()
+    assert discretion.DISCRETION.blot("key-of-the-environment") == "[secret]"
 
 
 def test_what_was_sealed_or_opened_is_not_logged() -> None:
