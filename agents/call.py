@@ -62,6 +62,7 @@ async def _begin(call: CallJob, ctx: JobContext) -> None:
     await session.start(
         Agent(instructions=config.instructions), room=ctx.room, room_options=options, record=False
     )
+    logger.info("in the call")
     recorder.joined()
     if config.greeting:
         session.say(config.greeting)
@@ -109,6 +110,8 @@ def _end_job_with(session: AgentSession[Any], ctx: JobContext) -> None:
     def _on_close(event: CloseEvent) -> None:
         if event.error:
             logger.error("call closed by an error", extra={"room": ctx.room.name, "error": str(event.error)})
+        else:
+            logger.info("leaves the call: %s", event.reason.value)
         ctx.shutdown(str(event.reason.value))
 
 

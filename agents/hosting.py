@@ -151,6 +151,11 @@ class HostedAgent:
         missing = [registration for registration in self._registrations if not registration.connected]
         if everything not in done and missing and not self._told.is_set():
             raise missing[0].failure
+        if not missing:
+            names = " and ".join(registration.name for registration in self._registrations)
+            logger.info(
+                "registered with LiveKit at %s as %s", self._livekit.url, names, extra={"agent": self._slug}
+            )
 
     async def _all_registered(self) -> None:
         for registration in self._registrations:
@@ -227,3 +232,4 @@ class HostedAgent:
             self._load.remove(registration)
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        logger.info("left this host: no call is left here", extra={"agent": self._slug})

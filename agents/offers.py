@@ -35,6 +35,15 @@ class Offer:
     expiry: asyncio.TimerHandle
 
 
+@dataclass(frozen=True)
+class Job:
+    """A call that is going on."""
+
+    room: str
+    began: float
+    """By the loop's clock."""
+
+
 class Offers:
     """Says yes to what LiveKit offers until told otherwise, and follows each call to its end.
 
@@ -56,8 +65,7 @@ class Offers:
         self._name, self._call, self._pool, self._send = name, call, pool, send
         self._changed, self._tell_over = changed, over
         self._open: dict[str, Offer] = {}
-        self._jobs: dict[str, str] = {}
-        """The room of each call by LiveKit's id of its job."""
+        self._jobs: dict[str, Job] = {}
         self._ending: set[str] = set()
         """Jobs that were told to end: how they do is no news."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,7 +121,8 @@ class Offers:
             assigned_at=time.time(),
         )
         self.taken += 1
-        self._jobs[info.job.id] = info.job.room.name
+        self._jobs[info.job.id] = Job(info.job.room.name, asyncio.get_running_loop().time())
+        logger.info("a call begins", extra=self._about(info.job.id))
         self._changed()
         self._spawn(self._launch(info))
 
@@ -129,9 +138,16 @@ class Offers:
 
     def _over(self, job_id: str, *, well: bool) -> None:
         """A call's process is gone."""
-        room, told = self._jobs.pop(job_id, ""), job_id in self._ending
+        about, told = self._about(job_id), job_id in self._ending
         self._ending.discard(job_id)
-        self._tell_over(room, not well and not told)
+        job = self._jobs.pop(job_id, None)
+        crashed = not well and not told
+        self._tell_over(job.room if job else "", crashed)
+        seconds = asyncio.get_running_loop().time() - job.began if job else 0.0
+        if crashed:
+            logger.error("the call's process failed after %.0f s", seconds, extra=about)
+        else:
+            logger.info("the call is over after %.0f s", seconds, extra=about)
         self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))
@@ -171,4 +187,7 @@ class Offers:
             self._quiet.set()
 
     def _about(self, job_id: str) -> dict[str, str]:
-        return {"agent": self._name, "job": job_id}
+        about = {"agent": self._name, "job": job_id}
+        if job := self._jobs.get(job_id):
+            about["room"] = job.room
+        return about

@@ -131,6 +131,8 @@ class Registration:
             self._socket = socket
             await self.tell_load(self._load())
             await self._tell_of_calls()
+            if self.registered.is_set():
+                logger.info("registered with LiveKit again", extra={"agent": self.name})
             self.registered.set()
             self._changed()
             yield socket

@@ -20,6 +20,7 @@ from api.controllers.console import console_router
 from api.controllers.deployments import DeploymentController
 from api.controllers.health import get_health
 from api.controllers.hosts import list_hosts
+from api.controllers.logs import list_logs
 from api.controllers.metrics import get_metrics
 from api.controllers.overview import get_console, get_overview, list_rooms
 from api.controllers.settings import SettingController
@@ -71,6 +72,7 @@ def create_app(
             get_metrics,
             get_overview,
             list_hosts,
+            list_logs,
             list_rooms,
             take_livekit_webhook,
             console_router(settings),

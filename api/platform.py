@@ -18,6 +18,7 @@ from api.services.health import HealthService
 from api.services.hosts import HostService
 from api.services.leftovers import Leftovers
 from api.services.livekit import LiveKit
+from api.services.logs import LogRetention, LogService
 from api.services.rates import RateLimit
 from api.services.registration import RegistrationService
 from api.services.rollbacks import RollbackService
@@ -33,6 +34,7 @@ from common.settings import Settings
 from db.engine import Database
 
 _LIVEKIT_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_RETENTION_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Platform:
     deployments: DeploymentService
     health: HealthService
     hosts: HostService
+    logs: LogService
     registration: RegistrationService
     rollbacks: RollbackService
     rooms: RoomService
@@ -69,9 +72,11 @@ async def open_platform(
     )
     async with aiohttp.ClientSession(timeout=_LIVEKIT_TIMEOUT) as http:
         platform = _build(settings, Postgres(database), temporal, http, rate_limit, trusted_proxies)
+        retention = LogRetention(platform.logs.postgres, settings)
         sweeps = [
             asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
             asyncio.create_task(keep_sweeping("abandoned calls", NoShows(platform.calls.postgres).sweep)),
+            asyncio.create_task(keep_sweeping("old lines of logs", retention.sweep, _RETENTION_SECONDS)),
         ]
         try:
             yield platform
@@ -100,6 +105,7 @@ def _build(
         deployments=deployments,
         health=HealthService(postgres, temporal, livekit),
         hosts=HostService(postgres),
+        logs=LogService(postgres),
         registration=RegistrationService(postgres, deployments),
         rollbacks=RollbackService(deployments),
         rooms=RoomService(postgres, livekit),

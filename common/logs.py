@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+from collections.abc import Collection
+from enum import StrEnum
 
 from common.discretion import DISCRETION
 
@@ -10,15 +13,46 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _QUIET = dict.fromkeys(("livekit", "livekit.agents", "httpx", "httpx2"), logging.WARNING)
 
 
+class LogLevel(StrEnum):
+    """How much a line matters, in words; each word stands for its own number and all up to the next."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def number(self) -> int:
+        """The least number of that level, as `logging` has it."""
+        return logging.getLevelNamesMapping()[self.name]
+
+    @classmethod
+    def of(cls, number: int) -> LogLevel:
+        """The word for a number."""
+        return max((level for level in cls if level.number <= number), key=_number, default=cls.DEBUG)
+
+
+def _number(level: LogLevel) -> int:
+    return level.number
+
+
 class KeyValueFormatter(logging.Formatter):
-    """Appends what was given as `extra`."""
+    """Appends what was given as `extra`, but for the names in `without`."""
+
+    def __init__(self, fmt: str, datefmt: str | None = None, *, without: Collection[str] = ()) -> None:
+        super().__init__(fmt, datefmt)
+        self._left_out = _STANDARD | frozenset(without)
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback where there is one."""
         return DISCRETION.blot(self._format(record))
 
     def _format(self, record: logging.LogRecord) -> str:
-        extras = {k: v for k, v in vars(record).items() if k not in _STANDARD and not k.startswith("_")}
+        extras = {k: v for k, v in vars(record).items() if k not in self._left_out and not k.startswith("_")}
+        if record.exc_text and not record.exc_info and record.exc_text in record.getMessage():
+            # It comes from a job process, which has put its traceback into the message already.
+            record = copy.copy(record)
+            record.exc_text = None
         line = super().format(record)
         if not extras:
             return line

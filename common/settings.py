@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     bionic_drain_seconds: float = Field(default=3600.0, gt=0)
     """How long a replica that takes no new calls may keep its running ones."""
 
+    bionic_log_hours: float = Field(default=24.0, gt=0, le=366 * 24)
+    """How long what agents log is kept in Postgres."""
+
     @field_validator("bionic_trusted_proxies", mode="before")
     @classmethod
     def _are_networks(cls, value: object) -> object:

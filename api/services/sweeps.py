@@ -13,15 +13,17 @@ from api.services.tokens import TOKEN_LIFETIME
 from common.errors import BionicError
 from db.repositories.calls import CallRepository
 
-_EVERY_SECONDS = 10.0
+EVERY_SECONDS = 10.0
 _AGE = TOKEN_LIFETIME + timedelta(minutes=1)
 """A caller may join at a token's last moment, and an agent is a little later still."""
 
 _log = logging.getLogger("bionic.api")
 
 
-async def keep_sweeping(what: str, sweep: Callable[[], Awaitable[int]]) -> None:
-    """Sweep every ten seconds until cancelled; a round that fails leaves its work to the next one."""
+async def keep_sweeping(
+    what: str, sweep: Callable[[], Awaitable[int]], seconds: float = EVERY_SECONDS
+) -> None:
+    """Sweep every few seconds until cancelled; a round that fails leaves its work to the next one."""
     while True:
         try:
             await sweep()
@@ -29,7 +31,7 @@ async def keep_sweeping(what: str, sweep: Callable[[], Awaitable[int]]) -> None:
             _log.info("%s wait: %s", what, error.message)
         except Exception:  # noqa: BLE001 - whatever it is, the next round may go well
             _log.exception("%s could not be put right", what)
-        await asyncio.sleep(_EVERY_SECONDS)
+        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True)

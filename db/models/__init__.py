@@ -1,6 +1,7 @@
 """One table per file."""
 
 from db.models.agent import AgentRow
+from db.models.agent_log import AgentLogRow
 from db.models.agent_version import AgentVersionRow
 from db.models.base import Base
 from db.models.call import CallRow
@@ -12,6 +13,7 @@ from db.models.setting import SettingRow
 from db.models.turn import TurnRow
 
 __all__ = [
+    "AgentLogRow",
     "AgentRow",
     "AgentVersionRow",
     "Base",

@@ -19,6 +19,7 @@ from agents.providers.check import check_providers
 from agents.providers.offline.options import OfflineSttOptions
 from common.settings import Settings, get_settings
 from db.engine import Database
+from workers.agent_logs import kept_agent_logs
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workflows.agent import AgentWorkflow
 from workflows.host import HostWorkflow
@@ -68,7 +69,8 @@ async def run(settings: Settings) -> None:
         async with aiohttp.ClientSession() as http:
             activities = ControlActivities(database, settings, http)
             watch, trials = WatchActivities(client, database), TrialActivities(database)
-            async with running(control_worker(client, activities, watch, trials)) as ended:
+            worker = control_worker(client, activities, watch, trials)
+            async with kept_agent_logs(database, "control"), running(worker) as ended:
                 logger.info("control worker ready")
                 await run_until_stopped(stop, ended)
     finally:

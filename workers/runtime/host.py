@@ -31,6 +31,7 @@ from agents.warm import warm_forkserver
 from common.settings import Settings, get_settings
 from db.engine import Database
 from db.repositories.hosts import HostFigures, HostRepository
+from workers.agent_logs import kept_agent_logs
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workers.runtime.name import host_name
 from workers.runtime.presence import Presence
@@ -165,7 +166,7 @@ async def run(settings: Settings) -> None:
         with host_name(settings.bionic_host_name) as name:
             tenants: dict[str, Tenant] = {}
             lease = Lease(client, name, lambda: figures(tenants.values()))
-            async with kept(begin(client, database, lease)) as beginning:
+            async with kept_agent_logs(database, name), kept(begin(client, database, lease)) as beginning:
                 took = await asyncio.to_thread(warm_forkserver)
                 async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
                     activities = HostActivities(
