@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ExceptionHandlersMap
 
 from common.errors import BionicError, FieldError, InvalidInput, Unauthorized, Unavailable
@@ -49,12 +51,12 @@ def from_bionic(_: AnyRequest, error: BionicError) -> Problem:
     return problem(error.status_code, error.message, errors, headers)
 
 
-def from_http(_: AnyRequest, error: HTTPException) -> Problem:
+def from_http(request: AnyRequest, error: HTTPException) -> Problem:
     """One of Litestar's errors: unknown routes, wrong methods, malformed JSON, wrong parameters."""
     if isinstance(error, ValidationException):
-        return problem(400, "The request is not valid.", _parameters(error))
+        return problem(400, "The request is not valid.", _parameters(error, _words(request)))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return from_unexpected(_, error)
+        return from_unexpected(request, error)
     phrase = HTTPStatus(error.status_code).phrase
     detail = error.detail if error.status_code == HTTPStatus.BAD_REQUEST else phrase
     return problem(error.status_code, detail or phrase, headers=error.headers)
@@ -74,21 +76,40 @@ def from_unexpected(request: AnyRequest, error: Exception) -> Problem:
     return problem(500, f"Something went wrong in the API. Its log says more under {reference}.")
 
 
-def _parameters(error: ValidationException) -> list[FieldError]:
+def _words(request: AnyRequest) -> dict[str, list[str]]:
+    """The words that a route's parameters may be, where there are only a few."""
+    handler = request.scope.get("route_handler")
+    parameters = handler.parsed_fn_signature.parameters if isinstance(handler, BaseRouteHandler) else {}
+    return {
+        name: [str(word) for kind in (field.annotation, *field.args) for word in _members(kind)]
+        for name, field in parameters.items()
+    }
+
+
+def _members(kind: Any) -> list[StrEnum]:
+    return list(kind) if isinstance(kind, type) and issubclass(kind, StrEnum) else []
+
+
+def _parameters(error: ValidationException, words: dict[str, list[str]]) -> list[FieldError]:
     cause = error.__cause__
     if isinstance(cause, KeyError) and cause.args:
         # A parameter that is missing: Litestar names it nowhere else.
         return [FieldError(f"/{cause.args[0]}", "is required")]
     found = error.extra if isinstance(error.extra, list) else []
-    return [_parameter(each) for each in found if isinstance(each, dict)]
+    return [_parameter(each, words) for each in found if isinstance(each, dict)]
 
 
-def _parameter(message: dict[str, Any]) -> FieldError:
+def _parameter(message: dict[str, Any], words: dict[str, list[str]]) -> FieldError:
     # Keys are those of handlers' arguments; `from_` is `from` with a name that Python allows.
-    name = str(message.get("key", "")).rstrip("_")
-    if name == "data":
+    key, detail = str(message.get("key", "")), str(message.get("message", ""))
+    if key == "data":
         return FieldError("", "a JSON body is required")
-    return FieldError(f"/{name}" if name else "", str(message.get("message", "")))
+    if "enum" in detail and words.get(key):
+        detail = f"must be one of {', '.join(words[key])}"
+    elif "RFC3339" in detail:
+        detail = "must be a moment such as 2026-01-31T12:00:00Z; a `+` in it is written as `%2B`"
+    name = key.rstrip("_")
+    return FieldError(f"/{name}" if name else "", detail)
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

@@ -36,6 +36,7 @@ PROTECTED = [
     ("GET", "/api/agents/x/versions/diff"),
     ("POST", "/api/agents/x/versions/1/restore"),
     ("GET", "/api/agents/x/deployments"),
+    ("GET", "/api/agents/x/logs"),
     ("GET", "/api/deployments/x"),
     ("GET", "/api/calls"),
     ("GET", "/api/calls/x"),

@@ -29,6 +29,8 @@ QUERIES = [
     "cursor=WzEsMl0=", "cursor=e30=", "status=x", "status=", "agent=%00", "agent=%FF", "agent=",
     "from=0001-01-01T00:00:00%2B14:00", "from=9999-12-31T23:59:59-14:00", "from=2024-01-01", "to=x",
     "from=2025-01-01T00:00:00", "to=0001-01-01T00:00:00Z", "input=%00", "batch=1&input=[]",
+    "since=0001-01-01T00:00:00%2B14:00", "since=9999-12-31T23:59:59", "since=%00", "level=%00",
+    "cursor=WyIwMDAxLTAxLTAxVDAwOjAwOjAwIiwiNmJhN2I4MTAtOWRhZC0xMWQxLTgwYjQtMDBjMDRmZDQzMGM4Il0=",
 ]  # fmt: skip
 
 
@@ -48,8 +50,9 @@ async def test_bodies(client: Client, target: str, body: Any) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-async def test_queries(client: Client, query: str) -> None:
+async def test_queries(client: Client, target: str, query: str) -> None:
     for path in (
+        f"/api/agents/{target}/logs",
         *("/api/agents", "/api/calls", "/api/stats/overview", "/api/livekit/rooms"),
         *("/api/trpc/livekit.getToken", "/", "/health"),
     ):
