@@ -19,6 +19,7 @@ from common.errors import InvalidInput, LiveKitError
 from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
 from common.settings import Settings
+from common.status import Status
 from db.credentials import LangFuseCredentials, resolve_langfuse, resolve_livekit
 from db.engine import Database
 from db.repositories.agents import AgentRepository
@@ -28,6 +29,8 @@ from db.repositories.settings import SettingRepository
 from workflows.types import RecordInput, ValidateInput, ValidateResult
 
 logger = logging.getLogger(__name__)
+
+_LEVELS = {Status.FAILED: logging.ERROR, Status.DEGRADED: logging.WARNING}
 
 LIVEKIT_GOOD_SECONDS = 5.0
 """How long a LiveKit server and key that were found good need not be asked again: many agents share them."""
@@ -120,8 +123,22 @@ class ControlActivities:
             try:
                 async with self.database.begin() as db_session:
                     deployments = DeploymentRepository(db_session)
-                    await deployments.record(UUID(request.deployment_id), new)
+                    version = await deployments.record(UUID(request.deployment_id), new)
                     await deployments.show_agent(agent_id, view)
                     await deployments.show_replicas(agent_id, replicas)
             except IntegrityError:
                 logger.info("deployment %s was deleted: nothing to record", request.deployment_id)
+                return
+        if version is not None:
+            _log_transitions(request, version)
+
+
+def _log_transitions(request: RecordInput, version: int) -> None:
+    """The agent's log tells why it is how it is, also when no host ever had it."""
+    for each in request.transitions:
+        level = _LEVELS.get(each.status, logging.INFO)
+        text = f"version {version} is {each.status}" + (f": {each.reason}" if each.reason else "")
+        extra = {"agent": request.agent_id}
+        line = logger.makeRecord(logger.name, level, __file__, 0, text, (), None, extra=extra)
+        line.created = each.at.timestamp()  # when it was, not when Postgres took it
+        logger.handle(line)

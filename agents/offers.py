@@ -142,12 +142,10 @@ class Offers:
         self._ending.discard(job_id)
         job = self._jobs.pop(job_id, None)
         crashed = not well and not told
-        self._tell_over(job.room if job else "", crashed)
-        seconds = asyncio.get_running_loop().time() - job.began if job else 0.0
-        if crashed:
-            logger.error("the call's process failed after %.0f s", seconds, extra=about)
-        else:
+        if job and not crashed:
+            seconds = asyncio.get_running_loop().time() - job.began
             logger.info("the call is over after %.0f s", seconds, extra=about)
+        self._tell_over(job.room if job else "", crashed)
         self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))

@@ -13,6 +13,15 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _QUIET = dict.fromkeys(("livekit", "livekit.agents", "httpx", "httpx2"), logging.WARNING)
 
 
+_NOISE = "Attempted to drop unknown FFI handle"
+"""LiveKit's client warns of it when a call ends well."""
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """A filter for handlers: what is said at the end of every call, and means nothing, is not passed on."""
+    return not (isinstance(record.msg, str) and _NOISE in record.msg)
+
+
 class LogLevel(StrEnum):
     """How much a line matters, in words; each word stands for its own number and all up to the next."""
 
@@ -63,6 +72,7 @@ class KeyValueFormatter(logging.Formatter):
 def set_up_logs(level: int = logging.INFO) -> None:
     """Log to standard error; third parties only from warnings on."""
     handler = logging.StreamHandler()
+    handler.addFilter(is_news)
     handler.setFormatter(KeyValueFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     root = logging.getLogger()
     root.handlers[:] = [handler]

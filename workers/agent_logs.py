@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from common.logs import KeyValueFormatter
+from common.logs import KeyValueFormatter, is_news
 from db.engine import Database
 from db.repositories.agent_logs import AgentLogRepository, LogLine
 
@@ -46,6 +46,7 @@ class AgentLogs(logging.Handler):
     def __init__(self, source: str) -> None:
         super().__init__()
         self.setFormatter(KeyValueFormatter("%(message)s", without=_KNOWN_OTHERWISE))
+        self.addFilter(is_news)
         self._source = source
         self._waiting: dict[str, deque[LogLine]] = {}
         """By agent, so that none that is noisy costs another one its lines."""

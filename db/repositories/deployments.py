@@ -132,10 +132,13 @@ class DeploymentRepository:
         )
         return list((await self._db_session.execute(statement)).scalars())
 
-    async def record(self, deployment_id: UUID, transitions: list[NewTransition]) -> None:
-        """Write transitions, in order; the same ones again change nothing."""
+    async def record(self, deployment_id: UUID, transitions: list[NewTransition]) -> int | None:
+        """Write transitions, in order; the same ones again change nothing.
+
+        Returns the deployment's version when they were news.
+        """
         if not transitions:
-            return
+            return None
         rows = [{"deployment_id": deployment_id} | vars(new) for new in transitions]
         await self._db_session.execute(insert(TransitionRow).values(rows).on_conflict_do_nothing())
         newest = transitions[-1]
@@ -145,9 +148,10 @@ class DeploymentRepository:
             .values(
                 status=newest.status, reason=newest.reason, attempt=newest.attempt, sequence=newest.sequence
             )
+            .returning(DeploymentRow.version)
             .execution_options(synchronize_session=False)
         )
-        await self._db_session.execute(statement)
+        return (await self._db_session.execute(statement)).scalar_one_or_none()
 
     async def show_agent(self, agent_id: UUID, view: AgentView) -> None:
         """Write how the agent is on the whole, unless something newer is written already."""
