@@ -68,13 +68,18 @@ class Api:
         return answer
 
     def items(
-        self, path: str, query: Mapping[str, Any] | None = None, *, limit: int | None = None
+        self,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        limit: int | None = None,
+        page_size: int = _PAGE,
     ) -> list[Json]:
         """The items of all pages, or the first `limit` of them."""
         found: list[Json] = []
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            size = _PAGE if limit is None else min(_PAGE, limit - len(found))
+            size = page_size if limit is None else min(page_size, limit - len(found))
             page = self.get(path, {**(query or {}), "limit": size, "cursor": cursor})
             fresh = page.get("items") or []
             found += fresh

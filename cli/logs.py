@@ -20,6 +20,8 @@ from cli.output import Output
 from cli.session import Session, with_session
 
 _PAUSE = 1.0
+_PAGE = 1000
+"""Lines asked for at once: a talkative agent has tens of thousands of them."""
 _LEVEL_WIDTH = 9
 _OVERLAP = timedelta(seconds=5)
 """Lines of several processes come in late: so much is asked for again; what was shown is not shown twice."""
@@ -88,7 +90,7 @@ class LogReader:
     def fresh(self) -> list[Json]:
         """The lines that came since the last time, oldest first."""
         query = {"since": self.since.isoformat(), "level": self.level.value if self.level else None}
-        found = self.api.items(path_to("agents", self.slug, "logs"), query)
+        found = self.api.items(path_to("agents", self.slug, "logs"), query, page_size=_PAGE)
         new = []
         for each in sorted(found, key=_at):
             mark = tuple(str(each.get(name)) for name in ("at", "level", "source", "callId", "text"))
@@ -146,5 +148,5 @@ def _line(entry: Json) -> Text:
         words.state(level),
         " " * max(1, _LEVEL_WIDTH - len(level)),
         (f"{where}  " if where else "", "dim"),
-        words.plain(entry.get("text") or ""),
+        "\n    ".join(words.plain(each) for each in str(entry.get("text") or "").splitlines()),
     )

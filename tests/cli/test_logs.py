@@ -41,6 +41,16 @@ def test_lines_of_all_pages_oldest_first(api: FakeApi, bionic: Bionic) -> None:
     assert api.asked[1].url.params["cursor"] == "older"
 
 
+def test_a_traceback_keeps_its_lines(api: FakeApi, bionic: Bionic) -> None:
+    api.on(PATH, page(line(1, "a tool failed\nTraceback:\n  File\x1b[2J\nValueError", level="error")))
+    assert bionic("logs", "shop").out.splitlines() == [
+        "2026-11-24 12:00:01  error    runtime  a tool failed",
+        "    Traceback:",
+        "      File",
+        "    ValueError",
+    ]
+
+
 def test_since_and_level_are_asked_for(api: FakeApi, bionic: Bionic) -> None:
     api.on(PATH, page())
     before = datetime.now(UTC)

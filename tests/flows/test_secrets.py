@@ -94,14 +94,17 @@ async def _ended(platform: Platform, call_id: str) -> None:
     await eventually(ended, "the call to end")
 
 
-async def _is_refused_with_its_key(platform: Platform, openai: OpenAIServer, caller: Caller) -> None:
-    """The provider repeats the key in what it answers, and that is logged."""
+async def _is_refused_with_its_key(
+    platform: Platform, agent_id: str, openai: OpenAIServer, caller: Caller
+) -> None:
+    """The provider repeats the key in what it answers, and that is logged; the agent's log has it as well."""
     openai.refusal = f"{REFUSAL} {{key}}"
     await caller.speaks(ORDER)
 
     async def logged() -> bool:
         logs = await in_files(platform.stack.config.state_dir / "logs")
-        return f"{REFUSAL} {BLOT}".encode() in logs["file runtime.log"]
+        page = await platform.http.get(f"/api/agents/{agent_id}/logs")
+        return f"{REFUSAL} {BLOT}".encode() in logs["file runtime.log"] and f"{REFUSAL} {BLOT}" in page.text
 
     await eventually(logged, "the refusal in the log", seconds=20)
 
@@ -136,7 +139,7 @@ async def test_secrets_of_an_agent_in_a_call_can_be_read_nowhere(platform: Platf
 
             await eventually(beats, "a heartbeat of the call", seconds=3 * HEARTBEAT.total_seconds())
             meanwhile = await in_temporal(temporal, slug) | await in_answers(platform, needed)
-            await _is_refused_with_its_key(platform, openai, caller)
+            await _is_refused_with_its_key(platform, agent_id, openai, caller)
         await _ended(platform, token["callId"])
 
         async def traced() -> bool:
@@ -175,7 +178,9 @@ async def test_secrets_of_an_agent_in_a_call_can_be_read_nowhere(platform: Platf
     # Nothing was blotted out but what the provider said: nobody else tries to tell a secret.
     for place in ("spans", *logs):
         assert said[place].count(BLOT.encode()) == said[place].count(f"{REFUSAL} {BLOT}".encode()), place
-    assert f"{REFUSAL} {BLOT}".encode() in said["spans"]
+    assert {"spans", "table agent_logs", "/api/agents/{agent_id}/logs"} <= _places_with(
+        f"{REFUSAL} {BLOT}", said
+    )
     assert {sent.removeprefix("Bearer ") for sent in openai.keys} == {LLM.secret, STT.secret, TTS.secret}
     (basic,) = receiver.authorizations
     assert base64.b64decode(basic.removeprefix("Basic ")).decode() == f"pk-canary:{LANGFUSE.secret}"
