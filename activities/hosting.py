@@ -11,11 +11,12 @@ import aiohttp
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.door import Door
 from activities.errors import told_to_temporal
 from activities.lease import Lease
 from activities.losses import Losses
 from activities.reporter import Reporter
-from activities.stay import Stay, Tenant
+from activities.stay import HostGoing, Stay, Tenant
 from agents.call_job import CallJob
 from agents.hosting import Facilities, HostedAgent
 from agents.tracing import TraceTarget
@@ -45,6 +46,8 @@ class HostActivities:
     tenants: dict[str, Tenant] = field(default_factory=dict)
     """The agents on this host by the id of their replica."""
 
+    door: Door = field(default_factory=Door)
+
     attempts: set[str] = field(default_factory=set)
     """The replicas whose activity runs here, from its first moment to its last."""
 
@@ -66,6 +69,9 @@ class HostActivities:
         self.attempts.add(replica_id)
         try:
             with told_to_temporal():
+                if not self.door.open.is_set():
+                    # Temporal was asked for agents before the host was cordoned.
+                    raise HostGoing(f"Host {self.host} takes no agents now; another one does.")
                 await Stay(self, replica, reporter).run()
         finally:
             self.attempts.discard(replica_id)

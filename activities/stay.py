@@ -36,7 +36,7 @@ HANDOVER_SECONDS = 2.0
 
 
 class HostGoing(Unavailable):
-    """This host is shutting down; another one takes the agent over."""
+    """This host is shutting down or shall be empty; another one takes the agent over."""
 
     expected = True
     retry_seconds = 0.1
@@ -75,7 +75,7 @@ class Stay:
 
         Raises:
             BionicError: the registration failed or was lost for good.
-            HostGoing: this host is shutting down.
+            HostGoing: this host is shutting down, or shall be empty.
         """
         beating = asyncio.create_task(self._beat())
         self._going = asyncio.create_task(self._host_going())
@@ -121,13 +121,22 @@ class Stay:
         ends = [
             asyncio.create_task(activity.wait_for_worker_shutdown()),
             asyncio.create_task(self._over.wait()),
+            asyncio.create_task(self._told_to_move()),
         ]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            return "was taken for lost" if self._over.is_set() else "is shutting down"
+            if self._over.is_set():
+                return "was taken for lost"
+            return "is shutting down" if activity.is_worker_shutdown() else "is being drained"
         finally:
             for end in ends:
                 end.cancel()
+
+    async def _told_to_move(self) -> None:
+        """Return when operators want this host empty, unless the agent is leaving anyway."""
+        await self._host.door.emptying.wait()
+        if self._tenant and self._tenant.agent.leaving:
+            await asyncio.Event().wait()
 
     def _move_out(self) -> None:
         """The activity ends; calls that go on need not: from here the host itself looks after them."""
@@ -137,7 +146,8 @@ class Stay:
         if tenants.get(self._reporter.replica_id) is tenant:
             del tenants[self._reporter.replica_id]
         if not tenant.agent.departed:
-            notice = HANDOVER_SECONDS if activity.is_worker_shutdown() else 0.0
+            moving = activity.is_worker_shutdown() or self._host.door.emptying.is_set()
+            notice = HANDOVER_SECONDS if moving else 0.0
             self._host.see_off(tenant.agent, self._drain_seconds, notice=notice)
 
     async def _serve(self) -> None:

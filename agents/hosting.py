@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
 
 from agents.call_job import CallJob
+from agents.capacity import Capacity
 from agents.jobs import JobPool
 from agents.load import HostLoad
 from agents.registration import Registration
@@ -39,10 +40,10 @@ class Facilities:
 
 
 @asynccontextmanager
-async def open_facilities(measure_load: Callable[[], float]) -> AsyncIterator[Facilities]:
+async def open_facilities(capacity: Capacity, call_memory_mb: float) -> AsyncIterator[Facilities]:
     """Job processes that wait for calls, for as long as the block lasts. The forkserver must be warm."""
-    load = HostLoad(measure_load)
-    pool = JobPool()
+    load = HostLoad(capacity)
+    pool = JobPool(call_memory_mb)
     keeper = asyncio.create_task(load.keep(), name="load")
     try:
         await pool.start()
@@ -81,7 +82,7 @@ class HostedAgent:
                 livekit,
                 shared.pool,
                 shared.http,
-                lambda: shared.load.value,
+                shared.load.capacity,
                 self._news.set,
                 self._call_over,
             )

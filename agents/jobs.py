@@ -28,8 +28,6 @@ INITIALIZE_SECONDS = 10.0
 CLOSE_SECONDS = 10.0
 """How long a call has to say goodbye when it is ended; then its process is killed."""
 
-MEMORY_WARN_MB = 1000.0
-
 Ended = Callable[[bool], None]
 """Told when a call's process is gone, and whether it ended well."""
 
@@ -37,7 +35,8 @@ Ended = Callable[[bool], None]
 class JobPool:
     """Starts job processes, hands them calls and tells when they are gone."""
 
-    def __init__(self, spare: int = SPARE) -> None:
+    def __init__(self, memory_mb: float, spare: int = SPARE) -> None:
+        """`memory_mb` is what one call may use: a process that uses more is killed, so that others live."""
         self._pool = ProcPool(
             initialize_process_fnc=make_ready,
             job_entrypoint_fnc=hold_call,
@@ -50,8 +49,8 @@ class JobPool:
             inference_executor=None,
             job_executor_type=JobExecutorType.PROCESS,
             mp_ctx=job_context(),
-            memory_warn_mb=MEMORY_WARN_MB,
-            memory_limit_mb=0,
+            memory_warn_mb=memory_mb / 2,
+            memory_limit_mb=memory_mb,
             http_proxy=None,
             loop=asyncio.get_running_loop(),
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
+
+from agents.capacity import Capacity
 
 logger = logging.getLogger(__name__)
 
@@ -13,22 +15,24 @@ LOOK_SECONDS = 2.5
 WORTH_TELLING = 0.05
 """A smaller change is no reason to write to hundreds of websockets."""
 
+AT_ONCE = 64
+"""Registrations that are told at the same time: one whose LiveKit is stuck does not hold up the others."""
+
 
 class Listener(Protocol):
     """Somebody who passes the load on to LiveKit."""
 
-    async def tell_load(self, load: float) -> None:
-        """The load is `load` from now on, between 0 and 1."""
+    async def tell_load(self) -> None:
+        """The load, or whether calls are taken, is another one now."""
 
 
 class HostLoad:
-    """Measures the load for all registrations of a host at once, and tells them when it has changed."""
+    """Watches the load for all registrations of a host at once, and tells them when it has changed."""
 
-    def __init__(self, measure: Callable[[], float]) -> None:
-        self._measure = measure
+    def __init__(self, capacity: Capacity) -> None:
+        self.capacity = capacity
         self._listeners: set[Listener] = set()
-        self.value = measure()
-        """The load that LiveKit knows of, between 0 and 1."""
+        self._told = (capacity.load, capacity.overfull)
 
     def add(self, listener: Listener) -> None:
         """Tell `listener` from now on."""
@@ -41,15 +45,33 @@ class HostLoad:
     async def keep(self) -> None:
         """Look and tell until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.capacity.tipped.wait(), LOOK_SECONDS)
+            self.capacity.tipped.clear()
             try:
-                await self._look()
+                await self.look()
             except Exception:
                 logger.exception("the load could not be told")
 
-    async def _look(self) -> None:
-        load = self._measure()
-        if abs(load - self.value) >= WORTH_TELLING:
-            self.value = load
-            for listener in list(self._listeners):
-                await listener.tell_load(load)
+    async def look(self) -> None:
+        """Measure, and tell what has changed."""
+        self.capacity.look()
+        load, overfull = self.capacity.load, self.capacity.overfull
+        if overfull != self._told[1]:
+            logger.log(
+                logging.WARNING if overfull else logging.INFO,
+                "more calls than this host can take: it refuses them"
+                if overfull
+                else "calls are taken again",
+                extra={"calls": self.capacity.calls},
+            )
+        elif abs(load - self._told[0]) < WORTH_TELLING:
+            return
+        self._told = (load, overfull)
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def _tell(listener: Listener) -> None:
+            async with turn:
+                await listener.tell_load()
+
+        await asyncio.gather(*map(_tell, list(self._listeners)))

@@ -12,6 +12,7 @@ from livekit.agents.job import JobAcceptArguments, RunningJobInfo
 from livekit.protocol import agent as lk
 
 from agents.call_job import CallJob
+from agents.capacity import Capacity
 from agents.jobs import JobPool
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ class Job:
 class Offers:
     """Says yes to what LiveKit offers until told otherwise, and follows each call to its end.
 
-    Everything that is offered is taken: how busy the host is told LiveKit before.
+    Everything that is offered is taken, for LiveKit drops what nobody takes; how busy the host is, it was
+    told before. Only a host that is overfull leaves a call to others.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Offers:
         name: str,
         call: CallJob,
         pool: JobPool,
+        capacity: Capacity,
         send: Callable[[lk.WorkerMessage], Awaitable[None]],
         changed: Callable[[], None],
         over: CallOver,
@@ -64,6 +67,7 @@ class Offers:
         """Set once no new calls are taken."""
         self._name, self._call, self._pool, self._send = name, call, pool, send
         self._changed, self._tell_over = changed, over
+        self._capacity = capacity
         self._open: dict[str, Offer] = {}
         self._jobs: dict[str, Job] = {}
         self._ending: set[str] = set()
@@ -80,13 +84,14 @@ class Offers:
     async def consider(self, job: lk.Job) -> None:
         """Answer an offer."""
         received = time.time()
-        if self.refusing:
+        if self.refusing or self._capacity.overfull:
             refusal = lk.AvailabilityResponse(job_id=job.id, available=False)
             await self._send(lk.WorkerMessage(availability=refusal))
             return
         accept = JobAcceptArguments(name=self._call.slug, identity=f"agent-{job.id}", metadata="")
         expiry = asyncio.get_running_loop().call_later(ASSIGNMENT_SECONDS, self._expire, job.id)
         self._open[job.id] = Offer(job, accept, received, time.time(), expiry)
+        self._capacity.hold(job.id)
         self._quiet.clear()
         answer = lk.AvailabilityResponse(
             job_id=job.id,
@@ -98,6 +103,7 @@ class Offers:
 
     def _expire(self, job_id: str) -> None:
         if self._open.pop(job_id, None):
+            self._capacity.release(job_id)
             logger.warning("LiveKit did not assign a job that was accepted", extra=self._about(job_id))
         self._look_for_quiet()
 
@@ -145,6 +151,7 @@ class Offers:
         if job and not crashed:
             seconds = asyncio.get_running_loop().time() - job.began
             logger.info("the call is over after %.0f s", seconds, extra=about)
+        self._capacity.release(job_id)
         self._tell_over(job.room if job else "", crashed)
         self._changed()
         self._look_for_quiet()
@@ -166,8 +173,9 @@ class Offers:
     async def end_all(self) -> None:
         """End the calls that are left and forget what was offered; return when LiveKit was told."""
         self.refusing = True
-        for offer in self._open.values():
+        for job_id, offer in self._open.items():
             offer.expiry.cancel()
+            self._capacity.release(job_id)
         self._open.clear()
         self._look_for_quiet()
         for job_id in self.jobs:

@@ -21,6 +21,7 @@ from livekit.protocol import agent as lk
 from livekit.protocol.models import ParticipantPermission
 
 from agents.call_job import CallJob
+from agents.capacity import Capacity
 from agents.jobs import JobPool
 from agents.offers import CallOver, Offers
 from common.errors import LiveKitRefused, LiveKitUnreachable
@@ -57,7 +58,7 @@ class Registration:
         livekit: LiveKitCredentials,
         pool: JobPool,
         http: aiohttp.ClientSession,
-        load: Callable[[], float],
+        capacity: Capacity,
         changed: Callable[[], None],
         over: CallOver,
     ) -> None:
@@ -70,8 +71,8 @@ class Registration:
             f"LiveKit at {livekit.url} did not answer in time."
         )
         """Why there was no connection last."""
-        self._livekit, self._http, self._load, self._changed = livekit, http, load, changed
-        self._offers = Offers(name, call, pool, self._send, changed, over)
+        self._livekit, self._http, self._capacity, self._changed = livekit, http, capacity, changed
+        self._offers = Offers(name, call, pool, capacity, self._send, changed, over)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     @property
@@ -129,7 +130,7 @@ class Registration:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._register(socket)
             self._socket = socket
-            await self.tell_load(self._load())
+            await self.tell_load()
             await self._tell_of_calls()
             if self.registered.is_set():
                 logger.info("registered with LiveKit again", extra={"agent": self.name})
@@ -183,16 +184,17 @@ class Registration:
         except (aiohttp.ClientError, OSError, TimeoutError):
             await socket.close()
 
-    async def tell_load(self, load: float) -> None:
+    async def tell_load(self) -> None:
         """How busy this host is: LiveKit prefers the idler of those that have registered a name."""
-        status = lk.WorkerStatus.WS_FULL if self._offers.refusing else lk.WorkerStatus.WS_AVAILABLE
-        update = lk.UpdateWorkerStatus(status=status, load=load, job_count=self.active_calls)
+        refusing = self._offers.refusing or self._capacity.overfull
+        status = lk.WorkerStatus.WS_FULL if refusing else lk.WorkerStatus.WS_AVAILABLE
+        update = lk.UpdateWorkerStatus(status=status, load=self._capacity.load, job_count=self.active_calls)
         await self._send(lk.WorkerMessage(update_worker=update))
 
     async def drain(self) -> None:
         """Take no new calls; return when the running ones are over."""
         self._offers.refusing = True
-        await self.tell_load(self._load())
+        await self.tell_load()
         await self._offers.over()
 
     async def end_calls(self) -> None:

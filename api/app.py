@@ -19,7 +19,7 @@ from api.controllers.calls import CallController
 from api.controllers.console import console_router
 from api.controllers.deployments import DeploymentController
 from api.controllers.health import get_health
-from api.controllers.hosts import list_hosts
+from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
 from api.controllers.metrics import get_metrics
 from api.controllers.overview import get_console, get_overview, list_rooms
@@ -64,6 +64,7 @@ def create_app(
             AgentController,
             CallController,
             DeploymentController,
+            HostController,
             SettingController,
             VersionController,
             call_procedures,
@@ -71,7 +72,6 @@ def create_app(
             get_health,
             get_metrics,
             get_overview,
-            list_hosts,
             list_logs,
             list_rooms,
             take_livekit_webhook,

@@ -17,7 +17,8 @@ from litestar.types import ExceptionHandlersMap
 from common.errors import BionicError, FieldError, InvalidInput, Unauthorized, Unavailable
 
 PROBLEM_JSON = "application/problem+json"
-_RETRY_AFTER_SECONDS = "2"
+RETRY_AFTER = {"Retry-After": "2"}
+"""Sent with every 503, in seconds."""
 _log = logging.getLogger("bionic.api")
 
 AnyRequest = Request[Any, Any, Any]
@@ -46,7 +47,7 @@ def from_bionic(_: AnyRequest, error: BionicError) -> Problem:
     if isinstance(error, Unauthorized):
         headers = {"WWW-Authenticate": "Bearer"}
     elif isinstance(error, Unavailable):
-        headers = {"Retry-After": _RETRY_AFTER_SECONDS}
+        headers = RETRY_AFTER
     errors = error.errors if isinstance(error, InvalidInput) else ()
     return problem(error.status_code, error.message, errors, headers)
 

@@ -25,9 +25,14 @@ _COLUMNS = (
     Column("SEEN"),
 )
 _DONE = {
-    "cordon": "is cordoned: it takes no more agents, and keeps those it has.",
-    "uncordon": "takes agents again.",
-    "drain": "is draining: its agents move to other hosts, and running calls may finish.",
+    "cordoned": "is cordoned: within seconds it takes no more agents. Those it has stay and take calls.",
+    "open": "takes agents again, within seconds.",
+    "drained": "is being drained: its agents move to other hosts, and running calls may finish.",
+}
+_AWAY = {
+    "cordoned": "will take no agents when it comes back.",
+    "open": "will take agents when it comes back.",
+    "drained": "will take and keep no agents when it comes back.",
 }
 
 hosts = typer.Typer(help="The hosts that carry the agents.", invoke_without_command=True)
@@ -53,9 +58,9 @@ def _row(host: Json, now: datetime) -> Row:
         [
             Text(words.plain(host.get("name", words.NOTHING))),
             words.number(host.get("version")),
-            words.state(_state(host)),
+            words.state(host.get("status"), _state(host)),
             words.number(host.get("agents")),
-            words.number(host.get("activeCalls")),
+            words.number(_calls(host)),
             Text(share(host.get("cpu"))),
             Text(amount(host.get("memory"))),
             Text(times.ago(times.parsed(host.get("lastSeenAt")), now)),
@@ -64,10 +69,19 @@ def _row(host: Json, now: datetime) -> Row:
 
 
 def _state(host: Json) -> str:
-    """The API's own word, else what `cordoned` says."""
-    if host.get("status"):
-        return str(host["status"])
-    return "cordoned" if host.get("cordoned") else "ready"
+    """The API's own word, with why it is full, or what is wanted of it when it comes back."""
+    status, standing, full = (str(host.get(key) or "") for key in ("status", "standing", "full"))
+    if full and status in {"up", "cordoned"}:
+        return f"{status}, full: {full}"
+    if status in {"silent", "gone"} and standing not in {"", "open"}:
+        return f"{status}, {standing}"
+    return status or words.NOTHING
+
+
+def _calls(host: Json) -> str | None:
+    """`3/24`: how many, of how many it takes."""
+    now, most = host.get("activeCalls"), host.get("maxCalls")
+    return None if now is None else f"{now}/{most}" if most is not None else str(now)
 
 
 def share(value: object) -> str:
@@ -115,4 +129,10 @@ def _tell(session: Session, name: str, verb: str) -> None:
     if session.out.as_json:
         session.out.document(answer)
         return
-    session.out.say(Text.assemble((words.plain(name), "bold"), f" {_DONE[verb]}"))
+    done = _AWAY if answer.get("status") in {"silent", "gone"} else _DONE
+    said = done.get(str(answer.get("standing")), f"is {answer.get('status')}.")
+    if answer.get("status") == "drained":
+        said = "is drained: it carries no agent and no call."
+    session.out.say(Text.assemble((words.plain(name), "bold"), f" {words.plain(said)}"))
+    if answer.get("note"):
+        session.out.say(Text(words.plain(answer["note"])))

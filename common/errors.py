@@ -10,6 +10,7 @@
     ├── Conflict                 409  not now, in this state
     │   └── NotDeployed          412  the agent takes no calls
     ├── Unavailable              503  a part of the platform is away; retry
+    │   └── NoCapacity                no host has room for the call
     └── LiveKitError             502
         ├── LiveKitRefused            wrong key or secret: retrying can't cure it
         └── LiveKitUnreachable        no answer: retrying may
@@ -91,6 +92,10 @@ class Unavailable(BionicError):
 
     retryable = True
     status_code = 503
+
+
+class NoCapacity(Unavailable):
+    """No host that is there has room for the call; callers may read the message."""
 
 
 class LiveKitError(BionicError):

@@ -56,8 +56,21 @@ class Settings(BaseSettings):
     agent_runtime_api_url: str = "http://localhost:8080"
     """The API's own base URL as other services and the browser's login link see it."""
 
-    bionic_host_name: str | None = None
-    """Of a runtime host among others; by default its machine's, with a number when that one is taken."""
+    bionic_host_name: str | None = Field(default=None, pattern=r"^[^/]+$")
+    """Of a runtime host among others; by default its machine's, with a number when that one is taken. It is
+    part of addresses of the API, so it holds no slash."""
+
+    bionic_max_calls: int | None = Field(default=None, ge=1)
+    """Calls that a runtime host takes; by default 12 for each core, and no more than one for each 100 MB."""
+
+    bionic_max_cpu: float = Field(default=0.9, gt=0, le=1)
+    """The share of its machine's CPU beyond which a host that has calls takes no more; 1 is no limit."""
+
+    bionic_max_memory: float = Field(default=0.9, gt=0, le=1)
+    """The same of its machine's memory."""
+
+    bionic_call_memory_mb: int = Field(default=1000, ge=100)
+    """A call that uses more memory than this is ended, so that its neighbours live."""
 
     bionic_drain_seconds: float = Field(default=3600.0, gt=0)
     """How long a replica that takes no new calls may keep its running ones."""

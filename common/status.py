@@ -23,6 +23,17 @@ class Status(StrEnum):
         return self in {Status.DRAFT, Status.STOPPED, Status.FAILED}
 
 
+class Standing(StrEnum):
+    """What operators want of a host."""
+
+    OPEN = "open"
+    """It takes agents."""
+    CORDONED = "cordoned"
+    """It takes no more agents, and keeps those it has."""
+    DRAINED = "drained"
+    """It gives up those it has as well."""
+
+
 class CallStatus(StrEnum):
     """State of one call."""
 

@@ -17,7 +17,8 @@ from stack.keys import Keys, write_private
 from stack.postgres import EmbeddedPostgres
 from stack.service import ServiceSpec
 from stack.temporal import temporal_serves, worker_polls
-from workflows.policy import CONTROL_QUEUE, RUNTIME_QUEUE
+from workers.runtime.name import possible_names
+from workflows.policy import CONTROL_QUEUE, RUNTIME_QUEUE, host_queue
 
 LOOPBACK = "127.0.0.1"
 SEARCH_ATTRIBUTES = {
@@ -93,8 +94,8 @@ def service_specs(config: StackConfig, keys: Keys, binaries: Binaries) -> list[S
     async def api_serves(_: int) -> bool:
         return await http_answers(f"{at.api_url}/health")
 
-    def polls(queue: str) -> Callable[[int], Awaitable[bool]]:
-        return lambda pid: worker_polls(at.temporal_address, at.temporal_namespace, queue, pid)
+    def polls(*queues: str) -> Callable[[int], Awaitable[bool]]:
+        return lambda pid: worker_polls(at.temporal_address, at.temporal_namespace, queues, pid)
 
     async def temporal_ready(_: int) -> bool:
         return await temporal_serves(at.temporal_address, at.temporal_namespace, tuple(SEARCH_ATTRIBUTES))
@@ -147,7 +148,8 @@ def service_specs(config: StackConfig, keys: Keys, binaries: Binaries) -> list[S
             "workers.runtime",
             needs=migrated | {Service.LIVEKIT},
             stop_seconds=config.drain_seconds,
-            ready=polls(RUNTIME_QUEUE),
+            # A host that is cordoned asks for no agents, and listens at its own queue all the same.
+            ready=polls(RUNTIME_QUEUE, *map(host_queue, possible_names(env.get("BIONIC_HOST_NAME")))),
         ),
     ]
     return [spec for spec in specs if config.runs(spec.name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
@@ -29,25 +30,34 @@ async def temporal_serves(address: str, namespace: str, attributes: tuple[str, .
     return set(attributes) <= set(known.custom_attributes)
 
 
-async def worker_polls(address: str, namespace: str, queue: str, pid: int) -> bool:
-    """True when the worker of that process takes tasks from the queue.
+async def worker_polls(address: str, namespace: str, queues: Iterable[str], pid: int) -> bool:
+    """True when the worker of that process takes tasks from one of the queues.
 
     Temporal remembers dead pollers for minutes, so the pid is looked for: it is part of a worker's identity.
     """
+    own = re.compile(rf"(?<!\d){pid}(?!\d)")
     try:
         client = await Client.connect(address, namespace=namespace)
-        found = [
-            await client.workflow_service.describe_task_queue(
-                DescribeTaskQueueRequest(
-                    namespace=namespace,
-                    task_queue=TaskQueue(name=queue),
-                    task_queue_type=kind,  # type: ignore[arg-type]  # protobuf enums are plain numbers
-                ),
-                timeout=_TIMEOUT,
-            )
-            for kind in (1, 2)  # workflows, activities
-        ]
+        for queue in queues:
+            identities = await _pollers(client, namespace, queue)
+            if any(own.search(identity) for identity in identities):
+                return True
     except (RPCError, RuntimeError):
-        return False
-    own = re.compile(rf"(?<!\d){pid}(?!\d)")
-    return any(own.search(poller.identity) for answer in found for poller in answer.pollers)
+        pass
+    return False
+
+
+async def _pollers(client: Client, namespace: str, queue: str) -> list[str]:
+    """Who takes tasks from the queue."""
+    found = [
+        await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=namespace,
+                task_queue=TaskQueue(name=queue),
+                task_queue_type=kind,  # type: ignore[arg-type]  # protobuf enums are plain numbers
+            ),
+            timeout=_TIMEOUT,
+        )
+        for kind in (1, 2)  # workflows, activities
+    ]
+    return [poller.identity for answer in found for poller in answer.pollers]

@@ -25,7 +25,13 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     config = StackConfig(
         state_dir=tmp_path_factory.mktemp("stack"),
         ports=free_ports(),
-        env={"BIONIC_DRAIN_SECONDS": "5", "BIONIC_TRUSTED_PROXIES": "127.0.0.1"},
+        # A machine that is busy with tests is no reason to refuse a caller.
+        env={
+            "BIONIC_DRAIN_SECONDS": "5",
+            "BIONIC_TRUSTED_PROXIES": "127.0.0.1",
+            "BIONIC_MAX_CALLS": "100",
+            "BIONIC_MAX_CPU": "1",
+        },
     )
     async with Stack(config) as running:
         await running.wait_healthy(60)

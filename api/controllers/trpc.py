@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 from litestar import HttpMethod, Request, Response, route
@@ -17,6 +18,7 @@ from api.auth import PUBLIC
 from api.clients import client_address
 from api.dependencies import ThePlatform
 from api.platform import Platform
+from api.problems import RETRY_AFTER
 from api.schemas.base import decode_body
 from api.services.rates import TooManyRequests
 from api.services.tokens import TokenRequest
@@ -26,6 +28,7 @@ _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Allow-Headers": "content-type, trpc-accept",
+    "Access-Control-Expose-Headers": "Retry-After",
     "Access-Control-Max-Age": "600",
     "Cache-Control": "no-store",
 }
@@ -53,7 +56,7 @@ async def call_procedures(
     return Response(
         json.dumps(reply.content, ensure_ascii=False).encode(),
         status_code=reply.status,
-        headers=_CORS,
+        headers=_CORS | (RETRY_AFTER if reply.status == HTTPStatus.SERVICE_UNAVAILABLE else {}),
         media_type="application/json",
     )
 

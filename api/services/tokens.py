@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field
 
 from api.postgres import Postgres
 from api.schemas.base import Answer, Body, Name
+from api.services.lines import require_line
 from api.services.livekit import LiveKit
 from common.errors import LiveKitRefused, NotDeployed
 from common.livekit import LiveKitCredentials
@@ -90,6 +91,7 @@ class TokenService:
         Raises:
             NotFound: there is no such agent.
             NotDeployed: it takes no calls.
+            NoCapacity: no host has room for one more.
         """
         async with self.postgres.begin() as db_session:
             agents = AgentRepository(db_session, self.postgres.box)
@@ -106,6 +108,7 @@ class TokenService:
                 identity=f"caller-{secrets.token_hex(8)}",
             )
             token = sign(credentials, place, request)
+            await require_line(db_session, agent, version.number)
             await CallRepository(db_session).create(
                 place.call_id,
                 agent.id,

@@ -18,11 +18,12 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.status import Status
+from common.status import Standing, Status
 from db.models import HostRow, ReplicaRow
 
 
@@ -35,6 +36,11 @@ class HostFigures:
     active_calls: int
     cpu: float
     memory: float
+    max_calls: int | None = None
+    full: str | None = None
+    """Why it has no room for another call; None when it has."""
+    heeds: str = Standing.OPEN
+    """The standing by which it acts."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class SeenHost:
 
     host: HostRow
     silence: timedelta
+
+    @property
+    def gone(self) -> bool:
+        """It has left in order, and is remembered for its standing."""
+        return not self.host.process
 
 
 @dataclass(frozen=True)
@@ -61,15 +72,22 @@ class HostRepository:
     def __init__(self, db_session: AsyncSession) -> None:
         self._db_session = db_session
 
-    async def saw(self, name: str, process: str, figures: HostFigures) -> None:
-        """A host is there, and says how it is."""
+    async def saw(self, name: str, process: str, figures: HostFigures) -> Standing:
+        """A host is there, and says how it is; returns what operators want of it."""
         values = vars(figures) | {"name": name, "process": process, "last_seen_at": func.now()}
         same = HostRow.process == process
         began = case((same, HostRow.started_at), else_=func.now())
         statement = insert(HostRow).values(values)
-        await self._db_session.execute(
-            statement.on_conflict_do_update(index_elements=["name"], set_=values | {"started_at": began})
+        statement = statement.on_conflict_do_update(
+            index_elements=["name"], set_=values | {"started_at": began}
         )
+        return Standing((await self._db_session.execute(statement.returning(HostRow.standing))).scalar_one())
+
+    async def standing(self, name: str) -> Standing | None:
+        """What operators want of a host; None where it is not known."""
+        statement = select(HostRow.standing).where(HostRow.name == name)
+        found = (await self._db_session.execute(statement)).scalar_one_or_none()
+        return Standing(found) if found else None
 
     async def silence(self, name: str, process: str) -> timedelta | None:
         """How long ago that process was heard of; None when it was not, or has left."""
@@ -86,24 +104,30 @@ class HostRepository:
         statement = select(ReplicaRow.id, ReplicaRow.agent_id, ReplicaRow.host).where(or_(told, perhaps))
         return [CarriedReplica(*row) for row in await self._db_session.execute(statement)]
 
-    async def list(self) -> list[SeenHost]:
-        """All that were heard of, by name."""
+    async def list(self, *, lock: bool = False) -> list[SeenHost]:
+        """All that were heard of, by name; `lock` makes other writers of them wait."""
         statement = select(HostRow, _silence_since(HostRow.last_seen_at)).order_by(HostRow.name)
+        if lock:
+            statement = statement.with_for_update()
         return [SeenHost(host, silence) for host, silence in await self._db_session.execute(statement)]
 
     async def newest_silence(self) -> timedelta | None:
         """How long ago any host was heard of; None when there never was one."""
-        statement = select(_silence_since(func.max(HostRow.last_seen_at)))
+        statement = select(_silence_since(func.max(HostRow.last_seen_at))).where(HostRow.process != "")
         return (await self._db_session.execute(statement)).scalar_one_or_none()
 
-    async def forget(self, name: str, process: str) -> None:
-        """A host has gone in order."""
-        gone = delete(HostRow).where(HostRow.name == name, HostRow.process == process)
-        await self._db_session.execute(gone)
+    async def leave(self, name: str, process: str) -> None:
+        """A host has gone in order. It is forgotten, unless operators want something of it."""
+        same = (HostRow.name == name, HostRow.process == process)
+        await self._db_session.execute(delete(HostRow).where(*same, HostRow.standing == Standing.OPEN))
+        nothing = {"process": "", "agents": 0, "active_calls": 0, "full": None}
+        await self._db_session.execute(update(HostRow).where(*same).values(nothing))
 
-    async def forget_silent(self, silence: timedelta) -> None:
-        """Hosts of which nothing was heard for `silence` will not come back."""
-        await self._db_session.execute(delete(HostRow).where(HostRow.last_seen_at < func.now() - silence))
+    async def forget_silent(self, silence: timedelta, ordered: timedelta) -> None:
+        """Hosts of which nothing was heard for `silence` will not come back; where operators want something
+        of them, for `ordered`."""
+        patience = case((HostRow.standing == Standing.OPEN, silence), else_=ordered)
+        await self._db_session.execute(delete(HostRow).where(HostRow.last_seen_at < func.now() - patience))
 
 
 def _silence_since(moment: SQLColumnExpression[datetime]) -> ColumnElement[timedelta]:

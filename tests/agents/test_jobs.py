@@ -75,7 +75,7 @@ class FakeProcPool:
 
 @pytest.fixture
 async def pool() -> tuple[JobPool, FakeProcPool]:
-    pool, fake = JobPool(), FakeProcPool()
+    pool, fake = JobPool(memory_mb=500), FakeProcPool()
     pool._pool = cast("Any", fake)
     fake.on_closed = pool._on_closed
     return pool, fake

@@ -14,6 +14,7 @@ from livekit.protocol import agent as lk
 
 from agents import offers, registration
 from agents.call_job import CallJob
+from agents.capacity import BUSIEST, LEAST_MARGIN, Capacity, Limits, Usage
 from agents.registration import Registration
 from common.errors import LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
@@ -43,9 +44,14 @@ async def livekit(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeLiveKit]
     await runner.cleanup()
 
 
+def idle(calls: int = 4) -> Capacity:
+    """Of a host that takes as many calls as that."""
+    return Capacity(Limits(calls), lambda: Usage(cpu=0.0, memory=0.1))
+
+
 @asynccontextmanager
 async def registered(
-    livekit: FakeLiveKit, pool: FakePool
+    livekit: FakeLiveKit, pool: FakePool, capacity: Capacity | None = None
 ) -> AsyncIterator[tuple[Registration, asyncio.Task[None]]]:
     """A registration that runs for the block."""
     credentials = LiveKitCredentials(livekit.url, "key", "secret-of-at-least-thirty-two-bytes")
@@ -56,7 +62,7 @@ async def registered(
             credentials,
             pool,
             http,
-            lambda: 0.25,
+            capacity or idle(),
             lambda: None,
             lambda room, lost: OVER.append((room, lost)),  # type: ignore[arg-type]
         )
@@ -72,12 +78,37 @@ async def registered(
 
 
 async def test_a_name_registers_and_tells_its_load(livekit: FakeLiveKit) -> None:
-    async with registered(livekit, FakePool()) as (one, _):
+    capacity = idle()
+    async with registered(livekit, FakePool(), capacity) as (one, _):
         assert (livekit.names, one.worker_id, one.connected) == (["shop@v3"], "AW_1", True)
         update = (await livekit.hears("update_worker")).update_worker
-        assert (update.status, update.load) == (lk.WorkerStatus.WS_AVAILABLE, 0.25)
-        await one.tell_load(0.5)
-        assert (await livekit.hears("update_worker", 2)).update_worker.load == 0.5
+        assert (update.status, update.load) == (lk.WorkerStatus.WS_AVAILABLE, 0)
+        capacity.hold("J0")
+        await one.tell_load()
+        load = (await livekit.hears("update_worker", 2)).update_worker.load
+        assert load == pytest.approx(BUSIEST / 4)
+
+
+async def test_a_host_takes_more_calls_than_its_limit_but_not_many_more(livekit: FakeLiveKit) -> None:
+    capacity, pool = idle(calls=1), FakePool()
+    most = 1 + LEAST_MARGIN
+    async with registered(livekit, pool, capacity) as (one, _):
+        for number in range(most):
+            assert (await livekit.offers(f"J{number}")).available
+            await livekit.assigns(f"J{number}")
+        await livekit.hears("update_job", most)
+        assert (capacity.calls, capacity.full, capacity.overfull) == (most, "calls", True)
+        assert not (await livekit.offers("one-more")).available
+        await one.tell_load()
+        assert (await livekit.hears("update_worker", 2)).update_worker.status == lk.WorkerStatus.WS_FULL
+        pool.over("J0", well=True)
+        await livekit.hears("update_job", most + 1)
+        await one.tell_load()
+        again = (await livekit.hears("update_worker", 3)).update_worker
+        assert again.status == lk.WorkerStatus.WS_AVAILABLE
+        assert (await livekit.offers("late")).available
+        await asyncio.wait_for(one.end_calls(), 5)
+        assert capacity.calls == 0, "whatever became of each"
 
 
 async def test_a_call_is_accepted_launched_and_told_of_to_its_end(livekit: FakeLiveKit) -> None:
@@ -172,10 +203,11 @@ async def test_an_offer_that_is_never_assigned_does_not_keep_an_agent_from_leavi
     livekit: FakeLiveKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offers, "ASSIGNMENT_SECONDS", 0.05)
-    pool = FakePool()
-    async with registered(livekit, pool) as (one, _):
+    pool, capacity = FakePool(), idle()
+    async with registered(livekit, pool, capacity) as (one, _):
         await livekit.offers("J1")
         await asyncio.wait_for(one.drain(), 5)
+        assert capacity.calls == 0
         await livekit.assigns("J1")
         await livekit.offers("J2")  # the answer shows that the late assignment was read, and ignored
         assert pool.launched == {}

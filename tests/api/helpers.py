@@ -11,12 +11,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from livekit import api
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.status import Status
 from db.credentials import resolve_livekit
-from db.models import AgentRow
+from db.models import AgentRow, ReplicaRow
 from db.repositories.agents import AgentRepository
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition
+from db.repositories.hosts import HostFigures, HostRepository
 from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
 from tests.api.conftest import LIVEKIT_KEY, LIVEKIT_SECRET, Client, FakeWorkflows, platform_of
@@ -75,9 +77,28 @@ async def report(client: Client, agent: dict[str, Any], status: Status, *, live:
             stored = await SettingRepository(db_session, box).all()
             credentials = resolve_livekit(config, stored, platform.settings)
             await PlacementRepository(db_session, box).place(deployment.id, credentials)
+            await carried(db_session, row.id, deployment.id, deployment.version)
         live_version, live_id = (deployment.version, deployment.id) if live else (None, None)
         view = AgentView(row.sequence + 1, status, live_version, live_id, deployment.id, None)
         await repository.show_agent(row.id, view)
+
+
+async def carried(
+    db_session: AsyncSession, agent_id: UUID, deployment_id: UUID, version: int, host: str = "anywhere"
+) -> None:
+    """Have a host that is there carry a replica."""
+    await HostRepository(db_session).saw(host, "p1", HostFigures("1.2.3", 1, 0, cpu=0.1, memory=0.1))
+    replica = ReplicaRow(
+        id=f"agent-{agent_id}-v{version}-{host}",
+        agent_id=agent_id,
+        deployment_id=deployment_id,
+        version=version,
+        number=1,
+        status=Status.RUNNING,
+        attempt=1,
+        host=host,
+    )
+    await db_session.merge(replica)
 
 
 async def make_live(client: Client, **config: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cli.hosts import amount, share
-from tests.cli.conftest import Bionic, FakeApi, Json, ok
+from tests.cli.conftest import Bionic, FakeApi, Json, ok, problem
 
 pytestmark = pytest.mark.unit
 
@@ -17,21 +17,30 @@ HOST: Json = {
     "version": "0.1.0",
     "agents": 3,
     "activeCalls": 1,
+    "maxCalls": 24,
     "cpu": 0.425,
     "memory": 1_610_612_736,
-    "cordoned": False,
+    "status": "up",
+    "standing": "open",
+    "full": None,
 }
 
 
 def test_hosts_and_how_busy_they_are(api: FakeApi, bionic: Bionic) -> None:
     seen = datetime.now(UTC).isoformat()
-    bare = {"name": "vm-7", "cordoned": True}
-    api.on("GET /api/hosts", ok({"items": [HOST | {"lastSeenAt": seen}, bare], "nextCursor": None}))
+    others = [
+        {"name": "vm-7", "status": "up", "full": "cpu", "activeCalls": 3},
+        {"name": "vm-8", "status": "silent", "standing": "cordoned"},
+        {"name": "vm-9"},
+    ]
+    api.on("GET /api/hosts", ok({"items": [HOST | {"lastSeenAt": seen}, *others], "nextCursor": None}))
     lines = bionic("hosts").out.splitlines()
-    assert lines[0] == "HOST     VERSION  STATE     AGENTS  CALLS   CPU   MEMORY  SEEN"
-    assert lines[1].startswith("vm-1392  0.1.0    ready          3      1  42 %  1.5 GiB  just now")
-    assert lines[2] == "vm-7     —        cordoned       —      —     —        —  —"
-    assert len(bionic("hosts", "--json").document["items"]) == 2
+    assert lines[0] == "HOST     VERSION  STATE             AGENTS  CALLS   CPU   MEMORY  SEEN"
+    assert lines[1].startswith("vm-1392  0.1.0    up                     3   1/24  42 %  1.5 GiB  just now")
+    assert lines[2] == "vm-7     —        up, full: cpu          —      3     —        —  —"
+    assert lines[3] == "vm-8     —        silent, cordoned       —      —     —        —  —"
+    assert lines[4] == "vm-9     —        —                      —      —     —        —  —"
+    assert len(bionic("hosts", "--json").document["items"]) == 4
 
 
 def test_no_host_is_a_problem_with_a_cure(api: FakeApi, bionic: Bionic) -> None:
@@ -40,14 +49,27 @@ def test_no_host_is_a_problem_with_a_cure(api: FakeApi, bionic: Bionic) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "said"),
-    [("cordon", "is cordoned"), ("uncordon", "takes agents again"), ("drain", "is draining")],
+    ("verb", "answer", "said"),
+    [
+        ("cordon", {"status": "cordoned", "standing": "cordoned"}, "vm 7 is cordoned"),
+        ("cordon", {"status": "gone", "standing": "cordoned"}, "vm 7 will take no agents when it comes back"),
+        ("uncordon", {"status": "up", "standing": "open"}, "vm 7 takes agents again"),
+        ("drain", {"status": "draining", "standing": "drained"}, "vm 7 is being drained"),
+        ("drain", {"status": "drained", "standing": "drained"}, "vm 7 is drained: it carries no agent"),
+        ("cordon", {"status": "cordoned", "standing": "cordoned", "note": "Nobody else."}, "Nobody else."),
+    ],
 )
-def test_orders_to_a_host(api: FakeApi, bionic: Bionic, verb: str, said: str) -> None:
-    api.on(f"POST /api/hosts/vm 7/{verb}", httpx.Response(202))
-    assert f"vm 7 {said}" in bionic("hosts", verb, "vm 7").out
-    assert bionic("hosts", verb, "vm 7", "--json").document == {}
+def test_orders_to_a_host(api: FakeApi, bionic: Bionic, verb: str, answer: Json, said: str) -> None:
+    api.on(f"POST /api/hosts/vm 7/{verb}", ok(answer, 202))
+    assert said in bionic("hosts", verb, "vm 7").out
+    assert bionic("hosts", verb, "vm 7", "--json").document == answer
     assert api.asked[0].url.raw_path == f"/api/hosts/vm%207/{verb}".encode()
+
+
+def test_a_refused_order_says_why(api: FakeApi, bionic: Bionic) -> None:
+    api.on("POST /api/hosts/vm-7/drain", problem(409, "No other host takes agents."))
+    ended = bionic("hosts", "drain", "vm-7")
+    assert (ended.code, "No other host takes agents." in ended.err) == (1, True)
 
 
 def test_figures_of_any_kind() -> None:

@@ -19,11 +19,23 @@ async def listed(platform: Platform, name: str) -> Json | None:
     return next((host for host in found if host["name"] == name), None)
 
 
+async def reaches(platform: Platform, name: str, status: str, seconds: float = 30) -> Json:
+    """A host, once it has that status."""
+
+    async def look() -> Json | None:
+        host = await listed(platform, name)
+        return host if host and host["status"] == status else None
+
+    return await eventually(look, f"host {name} {status}", seconds=seconds)
+
+
 @asynccontextmanager
-async def another_host(platform: Platform, name: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def another_host(
+    platform: Platform, name: str, status: str = "up", **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A second host, ready; ended after the block, if it is still there."""
     spec = platform.stack.service("runtime").spec
-    env = {**(spec.env or {}), "BIONIC_HOST_NAME": name}
+    env = {**(spec.env or {}), **settings, "BIONIC_HOST_NAME": name}
     process = await asyncio.create_subprocess_exec(
         *spec.command, env=env, cwd=PROJECT, start_new_session=True
     )
@@ -31,9 +43,9 @@ async def another_host(platform: Platform, name: str) -> AsyncIterator[asyncio.s
 
         async def up() -> bool:
             host = await listed(platform, name)
-            return host is not None and host["status"] == "up"
+            return host is not None and host["status"] == status
 
-        await eventually(up, f"host {name} up", seconds=60)
+        await eventually(up, f"host {name} {status}", seconds=60)
         yield process
     finally:
         if process.returncode is None:
@@ -44,3 +56,15 @@ async def another_host(platform: Platform, name: str) -> AsyncIterator[asyncio.s
             except TimeoutError:
                 os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+
+
+async def order(platform: Platform, name: str, verb: str, expect: int = 202) -> Json:
+    """Tell a host to do something, and wait until it does so."""
+    answer: Json = await platform.call("POST", f"/api/hosts/{name}/{verb}", expect=expect)
+
+    async def heeded() -> bool:
+        host = await listed(platform, name)
+        return host is not None and bool(host["inEffect"])
+
+    await eventually(heeded, f"host {name} to {verb}")
+    return answer

@@ -80,13 +80,22 @@ class Platform:
         await self.reaches(agent_id, "stopped")
 
     async def token(self, agent: str, client: str = "127.0.0.1", **more: Any) -> Json:
-        """What a widget gets to join a call; `client` is the address of its browser."""
-        path = "/api/trpc/livekit.getToken"
-        response = await self.http.get(
-            path,
-            params={"input": json.dumps({"agentId": agent, **more})},
-            headers={"Authorization": "", "X-Forwarded-For": client},
-        )
+        """What a widget gets to join a call; `client` is the address of its browser. While nobody is there it
+        asks again, as it is told to."""
+
+        async def look() -> httpx.Response | None:
+            response = await self.asks_for_token(agent, client, **more)
+            return response if response.status_code != 503 else None
+
+        response = await eventually(look, f"a token for {agent}", seconds=30)
         assert response.status_code == 200, response.text
         data: Json = response.json()["result"]["data"]
         return data
+
+    async def asks_for_token(
+        self, agent: str, client: str = "127.0.0.1", **more: Any
+    ) -> httpx.Response:
+        """The answer to a widget that asks once."""
+        path = "/api/trpc/livekit.getToken"
+        params = {"input": json.dumps({"agentId": agent, **more})}
+        return await self.http.get(path, params=params, headers={"Authorization": "", "X-Forwarded-For": client})

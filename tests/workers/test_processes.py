@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from activities.lease import NameTaken
-from workers.runtime.host import BUSIEST, cpu_load
+from common.settings import Settings
+from workers.runtime.limits import limits
 from workers.runtime.name import host_name
 
 pytestmark = pytest.mark.unit
 
-LIVEKIT_TARGET_LOAD = 0.7
-"""`DefaultTargetLoad` of livekit-server: a worker at or above it gets no calls."""
 
-
-@pytest.mark.parametrize("percent", [0.0, 35.0, 100.0])
-def test_a_busy_host_still_takes_calls(percent: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: percent)
-    assert 0 <= cpu_load() <= BUSIEST < LIVEKIT_TARGET_LOAD
-    assert cpu_load() == pytest.approx(BUSIEST * percent / 100)
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "calls"), [(2, 64, 24), (16, 8, 81), (1, 0.05, 1)], ids=["cpu", "memory", "tiny"]
+)
+def test_a_host_takes_what_its_machine_can_bear(
+    cores: int, gigabytes: float, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = SimpleNamespace(total=int(gigabytes * 2**30), percent=50.0)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert limits(Settings()).calls == calls
+    assert limits(Settings(bionic_max_calls=7)).calls == 7
 
 
 def test_a_host_has_its_machines_name_and_no_two_have_the_same(

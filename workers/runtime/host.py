@@ -14,17 +14,18 @@ from importlib.metadata import version
 from typing import Any
 
 import aiohttp
-import psutil
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.door import Door
 from activities.hosting import HostActivities
 from activities.lease import Lease
 from activities.losses import Losses
 from activities.stay import Tenant
 from activities.watch import HandOn, worker_identity
+from agents.capacity import Capacity
 from agents.hosting import open_facilities
 from agents.trust import have_roots
 from agents.warm import warm_forkserver
@@ -33,8 +34,10 @@ from db.engine import Database
 from db.repositories.hosts import HostFigures, HostRepository
 from workers.agent_logs import kept_agent_logs
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
+from workers.runtime.limits import limits, usage
 from workers.runtime.name import host_name
 from workers.runtime.presence import Presence
+from workers.runtime.slots import agent_slots
 from workflows.policy import HEARTBEAT, RUNTIME_QUEUE, host_queue
 
 logger = logging.getLogger(__name__)
@@ -44,22 +47,12 @@ MAX_AGENTS = 2000
 
 MAC_FILES = 10_240
 
-BUSIEST = 0.65
-"""LiveKit drops a dispatch, and never repeats it, when no worker reports a load below its `target_load`, 0.7
-by default (`JobRequestAffinity` in livekit-server's `agentservice.go`). Being busy must not lose a caller, so
-our load stays below: it only ranks hosts."""
-
 MIND_SECONDS = 60.0
 ON_THE_WAY_SECONDS = 10.0
 """What was not here both before and after this time is not on its way."""
 
 GOING_SECONDS = 5
 """How long activities may take to hand over when the host stops."""
-
-
-def cpu_load() -> float:
-    """The machine's CPU load since the last look, scaled to `BUSIEST`: LiveKit prefers hosts with less."""
-    return psutil.cpu_percent(interval=None) / 100 * BUSIEST
 
 
 def raise_file_limit() -> None:
@@ -77,7 +70,7 @@ def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Wo
         client,
         task_queue=RUNTIME_QUEUE,
         activities=[activities.host_agent],
-        max_concurrent_activities=MAX_AGENTS,
+        tuner=agent_slots(activities.door, MAX_AGENTS),
         activity_task_poller_behavior=POLLERS,
         max_heartbeat_throttle_interval=HEARTBEAT,
         default_heartbeat_throttle_interval=HEARTBEAT,
@@ -95,14 +88,17 @@ def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Wo
     return agents, orders
 
 
-def figures(tenants: Collection[Tenant]) -> HostFigures:
-    """How this host is now."""
+def figures(tenants: Collection[Tenant], capacity: Capacity, door: Door) -> HostFigures:
+    """How this host is now. Its calls are also those of agents that have left it already."""
     return HostFigures(
         version=version("bionic-agents"),
         agents=len(tenants),
-        active_calls=sum(tenant.agent.active_calls for tenant in tenants),
-        cpu=psutil.cpu_percent(interval=None) / 100,
-        memory=psutil.virtual_memory().percent / 100,
+        active_calls=capacity.calls,
+        cpu=capacity.usage.cpu,
+        memory=capacity.usage.memory,
+        max_calls=capacity.limits.calls,
+        full=capacity.full,
+        heeds=door.standing,
     )
 
 
@@ -165,12 +161,14 @@ async def run(settings: Settings) -> None:
     try:
         with host_name(settings.bionic_host_name) as name:
             tenants: dict[str, Tenant] = {}
-            lease = Lease(client, name, lambda: figures(tenants.values()))
+            capacity, door = Capacity(limits(settings), usage), Door()
+            lease = Lease(client, name, lambda: figures(tenants.values(), capacity, door))
             async with kept_agent_logs(database, name), kept(begin(client, database, lease)) as beginning:
                 took = await asyncio.to_thread(warm_forkserver)
-                async with aiohttp.ClientSession() as http, open_facilities(cpu_load) as facilities:
+                facilities = open_facilities(capacity, settings.bionic_call_memory_mb)
+                async with aiohttp.ClientSession() as http, facilities as shared:
                     activities = HostActivities(
-                        lease, database, client, settings, http, facilities, Losses(database), tenants
+                        lease, database, client, settings, http, shared, Losses(database), tenants, door
                     )
                     await asyncio.gather(*beginning)
                     logger.info("runtime host ready", extra={"host": name, "warm_s": round(took, 1)})
@@ -181,8 +179,9 @@ async def run(settings: Settings) -> None:
 
 async def host(activities: HostActivities, stop: asyncio.Event) -> None:
     """Take agents until `stop`; return when the last call is over."""
+    capacity = activities.facilities.load.capacity
     minding = (
-        Presence(activities.database, activities.lease).keep(),
+        Presence(activities.database, activities.lease, activities.door, capacity.news).keep(),
         activities.lease.watch(),
         mind_the_lost(activities),
     )

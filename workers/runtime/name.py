@@ -9,7 +9,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count, islice
 from pathlib import Path
 
 from activities.lease import NameTaken
@@ -25,7 +25,7 @@ def host_name(wanted: str | None) -> Iterator[str]:
         NameTaken: another process of this machine has the wanted name.
     """
     # Descriptors are not inherited: a job process that outlives its host does not keep its name.
-    for name in [wanted] if wanted else _names():
+    for name in possible_names(wanted, None):
         lock = os.open(_lock_file(name), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,11 +40,12 @@ def host_name(wanted: str | None) -> Iterator[str]:
     raise NameTaken(f"Another process of this machine is host {wanted}: set another BIONIC_HOST_NAME.")
 
 
-def _names() -> Iterator[str]:
+def possible_names(wanted: str | None, most: int | None = 4) -> Iterator[str]:
+    """The names that a host may get, likeliest first; without `most` there is no end to them."""
+    if wanted:
+        return iter([wanted])
     machine = socket.gethostname()
-    yield machine
-    for number in count(2):
-        yield f"{machine}-{number}"
+    return islice(chain([machine], (f"{machine}-{number}" for number in count(2))), most)
 
 
 def _lock_file(name: str) -> Path:

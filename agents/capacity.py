@@ -1,0 +1,118 @@
+"""How many calls a host can hold, and how close to that it is."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+BUSIEST = 0.65
+"""LiveKit drops a dispatch, and never repeats it, when no worker reports a load below its `target_load`, 0.7
+by default (`JobRequestAffinity` in livekit-server's `agentservice.go`). Being busy must not lose a caller, so
+our load stays below: it only ranks hosts."""
+
+SMOOTH_SECONDS = 10.0
+"""Over which the CPU's load is averaged: a second of it says nothing."""
+
+SOONEST_SECONDS = 1.0
+"""Between two looks at the machine: the CPU's load is measured from one to the next."""
+
+LEAST_MARGIN = 4
+"""Calls beyond the limit that are taken all the same: who got a token comes to somebody."""
+
+Full = Literal["calls", "cpu", "memory"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a host: calls, and shares of its machine, between 0 and 1."""
+
+    calls: int
+    cpu: float = 1.0
+    memory: float = 1.0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of a host's machine, between 0 and 1."""
+
+    cpu: float
+    memory: float
+
+
+class Capacity:
+    """Counts the calls of a host and watches its machine."""
+
+    def __init__(
+        self, limits: Limits, measure: Callable[[], Usage], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.limits = limits
+        self.news = asyncio.Event()
+        """Set when a call came or went, or when there is no room any more or again."""
+        self.tipped = asyncio.Event()
+        """Set when it became overfull, or is so no more."""
+        self._measure, self._clock = measure, clock
+        self._calls: set[str] = set()
+        self._looked_at = clock()
+        self.usage = Usage(cpu=0.0, memory=measure().memory)
+
+    def look(self) -> None:
+        """Measure the machine."""
+        now = self._clock()
+        passed = now - self._looked_at
+        if passed < SOONEST_SECONDS:
+            return
+        before, full, found = self.usage, self.full, self._measure()
+        weight = 1 - math.exp(-passed / SMOOTH_SECONDS)
+        self.usage = Usage(before.cpu + (found.cpu - before.cpu) * weight, found.memory)
+        self._looked_at = now
+        if self.full != full:
+            self.news.set()
+
+    @property
+    def calls(self) -> int:
+        """Calls that go on or are about to begin."""
+        return len(self._calls)
+
+    @property
+    def full(self) -> Full | None:
+        """Why no further caller should be sent here; None when there is room.
+
+        A host that holds no call has nobody to protect, whatever else keeps its machine busy.
+        """
+        if self.calls >= self.limits.calls:
+            return "calls"
+        if not self._calls:
+            return None
+        if self.usage.cpu > self.limits.cpu:
+            return "cpu"
+        return "memory" if self.usage.memory > self.limits.memory else None
+
+    @property
+    def overfull(self) -> bool:
+        """Whether it is so full that another call is refused, though the caller may be lost by that."""
+        return self.calls >= self.limits.calls + max(LEAST_MARGIN, self.limits.calls // 10)
+
+    @property
+    def load(self) -> float:
+        """For LiveKit, which prefers hosts with less; between 0 and `BUSIEST`."""
+        return min(1.0, max(self.usage.cpu, self.calls / self.limits.calls)) * BUSIEST
+
+    def hold(self, job_id: str) -> None:
+        """A call was accepted."""
+        self._count(lambda: self._calls.add(job_id))
+
+    def release(self, job_id: str) -> None:
+        """A call is over, or did not come; said again, nothing happens."""
+        self._count(lambda: self._calls.discard(job_id))
+
+    def _count(self, change: Callable[[], None]) -> None:
+        calls, overfull = self.calls, self.overfull
+        change()
+        if self.calls != calls:
+            self.news.set()
+        if self.overfull != overfull:
+            self.tipped.set()
