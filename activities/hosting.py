@@ -16,7 +16,7 @@ from activities.errors import told_to_temporal
 from activities.lease import Lease
 from activities.losses import Losses
 from activities.reporter import Reporter
-from activities.stay import HostGoing, Stay, Tenant
+from activities.stay import HostClosed, Stay, Tenant
 from agents.call_job import CallJob
 from agents.hosting import Facilities, HostedAgent
 from agents.tracing import TraceTarget
@@ -70,8 +70,7 @@ class HostActivities:
         try:
             with told_to_temporal():
                 if not self.door.open.is_set():
-                    # Temporal was asked for agents before the host was cordoned.
-                    raise HostGoing(f"Host {self.host} takes no agents now; another one does.")
+                    raise HostClosed(f"Host {self.host} takes no agents now; another one does.")
                 await Stay(self, replica, reporter).run()
         finally:
             self.attempts.discard(replica_id)

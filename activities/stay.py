@@ -43,6 +43,13 @@ class HostGoing(Unavailable):
     """An agent that was moved a dozen times would wait half a minute for its next host."""
 
 
+class HostClosed(HostGoing):
+    """This host takes no agents now; Temporal was asked for some before."""
+
+    retry_seconds = 0.01
+    """The host may have asked a dozen times: the agent goes through them all in half a second."""
+
+
 class Crashed(BionicError):
     """The attempt ended by an error that nobody foresaw."""
 

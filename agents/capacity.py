@@ -50,8 +50,6 @@ class Capacity:
         self, limits: Limits, measure: Callable[[], Usage], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.limits = limits
-        self.news = asyncio.Event()
-        """Set when a call came or went, or when there is no room any more or again."""
         self.tipped = asyncio.Event()
         """Set when it became overfull, or is so no more."""
         self._measure, self._clock = measure, clock
@@ -65,12 +63,10 @@ class Capacity:
         passed = now - self._looked_at
         if passed < SOONEST_SECONDS:
             return
-        before, full, found = self.usage, self.full, self._measure()
+        before, found = self.usage, self._measure()
         weight = 1 - math.exp(-passed / SMOOTH_SECONDS)
         self.usage = Usage(before.cpu + (found.cpu - before.cpu) * weight, found.memory)
         self._looked_at = now
-        if self.full != full:
-            self.news.set()
 
     @property
     def calls(self) -> int:
@@ -110,9 +106,7 @@ class Capacity:
         self._count(lambda: self._calls.discard(job_id))
 
     def _count(self, change: Callable[[], None]) -> None:
-        calls, overfull = self.calls, self.overfull
+        overfull = self.overfull
         change()
-        if self.calls != calls:
-            self.news.set()
         if self.overfull != overfull:
             self.tipped.set()

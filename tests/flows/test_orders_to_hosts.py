@@ -14,29 +14,30 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.integration
 
 OTHER = "ordered"
+REPLICAS = 8
 GREETING = "Hello, how can I help?"
 
 
-@pytest.fixture(scope="module")
-async def first(platform: Platform) -> str:
-    """The name of the host that the stack runs."""
+@pytest.fixture
+async def first(platform: Platform) -> AsyncIterator[Json]:
+    """The host that the stack runs."""
     hosts = (await platform.call("GET", "/api/hosts"))["items"]
-    (name,) = [host["name"] for host in hosts if host["status"] == "up"]
-    return str(name)
+    (host,) = [host for host in hosts if host["status"] == "up"]
+    yield host
+    await order(platform, host["name"], "uncordon")
 
 
-@pytest.fixture(scope="module")
-async def other(platform: Platform, first: str) -> AsyncIterator[str]:
+@pytest.fixture
+async def other(platform: Platform, first: Json) -> AsyncIterator[str]:
     """A host that takes one call. It was cordoned, and has been killed and started again since."""
-    await order(platform, first, "drain", expect=409)
+    await platform.call("POST", f"/api/hosts/{first['name']}/drain", expect=409)
     async with another_host(platform, OTHER) as process:
         await order(platform, OTHER, "cordon")
         process.kill()
         await process.wait()
     async with another_host(platform, OTHER, "cordoned", BIONIC_MAX_CALLS="1"):
         yield OTHER
-        for name in (first, OTHER):
-            await order(platform, name, "uncordon")
+        await order(platform, OTHER, "uncordon")
     assert await listed(platform, OTHER) is None
 
 
@@ -48,54 +49,47 @@ async def _carries(platform: Platform, name: str, agents: int) -> None:
     await eventually(so, f"{agents} agents on {name}", seconds=30)
 
 
-async def test_a_cordoned_host_takes_no_agents(platform: Platform, first: str, other: str) -> None:
-    host = await reaches(platform, first, "up")
-    crowd = await platform.create("crowd")
-    await platform.call("POST", f"/api/agents/{crowd['id']}/deploy", {"replicas": 12}, expect=202)
-    await platform.reaches(crowd["id"], "running", seconds=30)
-    await _carries(platform, first, host["agents"] + 12)
-    await _carries(platform, other, 0)
-    await platform.stop(crowd["id"])
-
-    # The other way round; and what had been asked for before is not taken either.
-    await order(platform, other, "uncordon")
-    await order(platform, first, "cordon")
-    agent = await platform.deployed("elsewhere")
-    await _carries(platform, other, 1)
-    await _carries(platform, first, host["agents"])
-    assert (await order(platform, other, "cordon"))["note"], "nobody takes agents now"
-    await platform.stop(agent["id"])
-    await order(platform, first, "uncordon")
-
-
-async def test_a_drained_host_keeps_no_agents_but_its_calls(
-    platform: Platform, first: str, other: str
+async def test_hosts_are_cordoned_and_drained_and_take_no_more_calls_than_they_can(
+    platform: Platform, first: Json, other: str
 ) -> None:
-    agent = await platform.deployed("moved", drainSeconds=120)
-    agents = (await reaches(platform, first, "up"))["agents"]
+    agents = first["agents"] + REPLICAS
+    agent = await platform.create("moved", drainSeconds=120)
+    await platform.call("POST", f"/api/agents/{agent['id']}/deploy", {"replicas": REPLICAS}, expect=202)
+    await platform.reaches(agent["id"], "running")
+    await _carries(platform, first["name"], agents)
+    await _carries(platform, other, 0)
+
     await order(platform, other, "uncordon")
     token = await platform.token(agent["slug"])
     async with calling(token["url"], token["token"]) as caller:
         await caller.hears(GREETING)
         (talking,) = caller.agents
-        await order(platform, first, "drain")
+        await order(platform, first["name"], "drain")
         await _carries(platform, other, agents)
-        now = await platform.reaches(agent["id"], "running")
-        assert now["replicas"]["ready"] == 1
-        assert "is being drained" in str(now["deployment"]["transitions"])
-        left = await reaches(platform, first, "draining")
+        # What the first host had asked Temporal for while it was open is not taken either.
+        late = await platform.deployed("late")
+        await _carries(platform, other, agents + 1)
+        left = await reaches(platform, first["name"], "draining")
         assert (left["agents"], left["activeCalls"]) == (0, 1), "it waits for the call"
         assert [each.identity for each in caller.agents] == [talking.identity]
-    await reaches(platform, first, "drained")
+    await reaches(platform, first["name"], "drained")
+    now = await platform.reaches(agent["id"], "running")
+    assert now["replicas"]["ready"] == REPLICAS
+    assert "is being drained" in str(now["deployment"]["transitions"])
 
-    # The one host that is left takes one call: who comes second is told so, and comes in later.
-    token = await platform.token(agent["slug"])
+    await _one_call_and_no_more(platform, agent["slug"], other)
+    for each in (agent, late):
+        await platform.stop(each["id"])
+
+
+async def _one_call_and_no_more(platform: Platform, slug: str, host: str) -> None:
+    """Who comes second is told so, and is let in once the first has hung up."""
+    token = await platform.token(slug)
     async with calling(token["url"], token["token"]) as caller:
         await caller.hears(GREETING)
-        host = await reaches(platform, other, "up")
-        assert (host["activeCalls"], host["maxCalls"], host["full"]) == (1, 1, "calls")
-        refused = await platform.asks_for_token(agent["slug"])
+        now = await reaches(platform, host, "up")
+        assert (now["activeCalls"], now["maxCalls"], now["full"]) == (1, 1, "calls")
+        refused = await platform.asks_for_token(slug)
         assert refused.status_code == 503
         assert "are busy just now" in refused.json()["error"]["message"]
-    await platform.token(agent["slug"])
-    await platform.stop(agent["id"])
+    await platform.token(slug)

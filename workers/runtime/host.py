@@ -179,9 +179,8 @@ async def run(settings: Settings) -> None:
 
 async def host(activities: HostActivities, stop: asyncio.Event) -> None:
     """Take agents until `stop`; return when the last call is over."""
-    capacity = activities.facilities.load.capacity
     minding = (
-        Presence(activities.database, activities.lease, activities.door, capacity.news).keep(),
+        Presence(activities.database, activities.lease, activities.door).keep(),
         activities.lease.watch(),
         mind_the_lost(activities),
     )

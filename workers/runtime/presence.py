@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,7 +13,7 @@ from activities.door import Door
 from activities.lease import Lease
 from common.status import Standing
 from db.engine import Database
-from db.repositories.hosts import HostRepository
+from db.repositories.hosts import HostFigures, HostRepository
 from workflows.policy import HEARTBEAT
 
 logger = logging.getLogger(__name__)
@@ -33,46 +34,48 @@ class Presence:
     While Postgres is away the host works on, unseen, by what was wanted last.
     """
 
-    def __init__(self, database: Database, lease: Lease, door: Door, news: asyncio.Event) -> None:
-        """`news` is set when there is something to tell before its time."""
+    def __init__(self, database: Database, lease: Lease, door: Door) -> None:
         self._database = database
         self._lease = lease
         self._door = door
-        self._news = news
-        self._told = True
+        self._heard = True
+        self._told: HostFigures | None = None
         self._next_telling = 0.0
 
     async def keep(self) -> None:
-        """Tell until cancelled; then take leave."""
+        """Look and tell until cancelled; then take leave."""
         try:
             while True:
-                await self._look()
-                await asyncio.sleep(LOOK_SECONDS)
+                if not await self._look():
+                    await asyncio.sleep(LOOK_SECONDS)
         finally:
             await self._leave()
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Tell when it is time to, or there is news; True when something else is wanted of the host."""
         now = asyncio.get_running_loop().time()
-        telling = self._news.is_set() or now >= self._next_telling
-        if telling:
-            self._news.clear()
-            self._next_telling = now + HEARTBEAT.total_seconds()
+        figures = self._lease.figures()
+        steady = replace(figures, cpu=0.0, memory=0.0)
+        telling = steady != self._told or now >= self._next_telling
         try:
             async with self._database.begin() as db_session:
                 hosts = HostRepository(db_session)
-                wanted = await (self._tell(hosts) if telling else hosts.standing(self._lease.name))
-            self._told = True
+                wanted = await (self._tell(hosts, figures) if telling else hosts.standing(self._lease.name))
         except (SQLAlchemyError, OSError) as error:
-            if self._told:
+            if self._heard:
                 logger.warning("Postgres did not take how this host is: %s", type(error).__name__)
-            self._told, self._next_telling = False, now
-            return
-        if wanted and self._door.stand(wanted):
-            logger.info("this host is %s", wanted, extra={"host": self._lease.name})
-            self._news.set()
+            self._heard, self._told = False, None
+            return False
+        self._heard = True
+        if telling:
+            self._told, self._next_telling = steady, now + HEARTBEAT.total_seconds()
+        if wanted is None or not self._door.stand(wanted):
+            return False
+        logger.info("this host is %s", wanted, extra={"host": self._lease.name})
+        return True
 
-    async def _tell(self, hosts: HostRepository) -> Standing:
-        wanted = await hosts.saw(self._lease.name, self._lease.process, self._lease.figures())
+    async def _tell(self, hosts: HostRepository, figures: HostFigures) -> Standing:
+        wanted = await hosts.saw(self._lease.name, self._lease.process, figures)
         await hosts.forget_silent(FORGET_AFTER, FORGET_ORDERS_AFTER)
         return wanted
 
