@@ -49,6 +49,9 @@ class HostService:
                 seen.host.ordered_at = func.now()
                 await db_session.flush()
                 await db_session.refresh(seen.host)
+            if seen.gone and standing is Standing.OPEN:
+                # There is nothing left to remember it for.
+                await db_session.delete(seen.host)
             return HostItem.of(seen, None if others or standing is Standing.OPEN else _NOBODY_ELSE)
 
 

@@ -109,6 +109,10 @@ async def test_hosts_that_went_are_forgotten_unless_they_are_to_be_so_when_they_
     with pytest.raises(Down):
         await platform_of(client).health._runtime()
     assert await _saw(client, "other") is Standing.CORDONED
+    async with platform_of(client).hosts.postgres.begin() as db_session:
+        await HostRepository(db_session).leave("other", "p1")
+    assert (await _order(client, "other", "uncordon"))["standing"] == "open"
+    assert await _statuses(client) == {"dead-cordoned": "silent"}, "it is forgotten, as any host that left"
 
 
 async def test_orders_are_noted_and_what_is_wanted_already_changes_nothing(client: Client) -> None:

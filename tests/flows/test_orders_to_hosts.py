@@ -37,7 +37,9 @@ async def other(platform: Platform, first: Json) -> AsyncIterator[str]:
         await process.wait()
     async with another_host(platform, OTHER, "cordoned", BIONIC_MAX_CALLS="1"):
         yield OTHER
-        await order(platform, OTHER, "uncordon")
+        await order(platform, OTHER, "cordon")
+    await reaches(platform, OTHER, "gone")
+    await platform.call("POST", f"/api/hosts/{OTHER}/uncordon", expect=202)
     assert await listed(platform, OTHER) is None
 
 
