@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from api.postgres import Postgres
 from api.schemas.base import Answer, Body, Name
-from api.services.lines import require_line
+from api.services.lines import has_line, require_line
 from api.services.livekit import LiveKit
 from common.errors import LiveKitRefused, NotDeployed
 from common.livekit import LiveKitCredentials
@@ -99,6 +99,8 @@ class TokenService:
             if agent.live_version is None:
                 raise NotDeployed(f"“{agent.slug}” is not deployed. Deploy it first.")
             number, deployment_id = self._choice(agent)
+            if number != agent.live_version and not await has_line(db_session, agent, number):
+                number, deployment_id = agent.live_version, agent.live_deployment_id
             version = await agents.version(agent.id, number)
             credentials = await self.livekit.agent_credentials(db_session, agent, deployment_id)
             place = Place(

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from livekit import api
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.status import Status
@@ -78,6 +79,9 @@ async def report(client: Client, agent: dict[str, Any], status: Status, *, live:
             credentials = resolve_livekit(config, stored, platform.settings)
             await PlacementRepository(db_session, box).place(deployment.id, credentials)
             await carried(db_session, row.id, deployment.id, deployment.version)
+        if status.terminal:
+            gone = update(ReplicaRow).where(ReplicaRow.agent_id == row.id)
+            await db_session.execute(gone.values(status=Status.STOPPED))
         live_version, live_id = (deployment.version, deployment.id) if live else (None, None)
         view = AgentView(row.sequence + 1, status, live_version, live_id, deployment.id, None)
         await repository.show_agent(row.id, view)

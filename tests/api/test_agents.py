@@ -151,7 +151,7 @@ async def test_the_list_has_live_figures(client: Client) -> None:
         *("activeCalls", "callsToday", "canary", "lastError", "updatedAt"),
     }
     assert (item["status"], item["liveVersion"]) == ("running", 1)
-    assert item["replicas"] == {"desired": 3, "ready": 0}
+    assert item["replicas"] == {"desired": 3, "ready": 1}
 
 
 @pytest.mark.parametrize("ref", [str(uuid4()), "nobody", "%00", "a%2Fb", "x" * 300, "..."])

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func, select, update
 
 from common.status import Standing
 from db.models import AgentRow, CallRow, HostRow
@@ -103,6 +103,16 @@ async def test_nobody_is_sent_to_a_host_that_is_not_there(client: Client) -> Non
     assert await _asks(client, agent) == 503
     await _host(client, calls=0, most=2)
     assert await _asks(client, agent) == 200
+
+
+async def test_a_version_on_trial_that_has_no_line_leaves_its_callers_to_the_live_one(client: Client) -> None:
+    agent = await make_live(client)
+    row = select(AgentRow.live_deployment_id).where(AgentRow.id == UUID(agent["id"])).scalar_subquery()
+    trial = {"canary_version": 2, "canary_deployment_id": row, "canary_percent": 100.0}
+    await _execute(client, update(AgentRow).where(AgentRow.id == UUID(agent["id"])).values(trial))
+    assert await _asks(client, agent) == 200
+    (call,) = (await client.get("/api/calls", params={"agent": agent["id"]})).json()["items"]
+    assert call["version"] == 1
 
 
 async def test_hosts_that_could_not_speak_are_taken_to_be_there(

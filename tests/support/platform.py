@@ -92,10 +92,10 @@ class Platform:
         data: Json = response.json()["result"]["data"]
         return data
 
-    async def asks_for_token(
-        self, agent: str, client: str = "127.0.0.1", **more: Any
-    ) -> httpx.Response:
+    async def asks_for_token(self, agent: str, client: str = "127.0.0.1", **more: Any) -> httpx.Response:
         """The answer to a widget that asks once."""
         path = "/api/trpc/livekit.getToken"
         params = {"input": json.dumps({"agentId": agent, **more})}
-        return await self.http.get(path, params=params, headers={"Authorization": "", "X-Forwarded-For": client})
+        return await self.http.get(
+            path, params=params, headers={"Authorization": "", "X-Forwarded-For": client}
+        )
