@@ -38,5 +38,6 @@ class HostRow(Base):
     ordered_at: Mapped[datetime | None]
     """When operators changed its standing last."""
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When its process began, before it carried any agent."""
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     """By the database's clock, so that hosts need not agree on the time."""

@@ -170,7 +170,7 @@ class DeploymentRepository:
         new = insert(ReplicaRow).values([{"agent_id": agent_id} | vars(state) for state in states])
         statement = new.on_conflict_do_update(
             index_elements=["id"],
-            set_={name: new.excluded[name] for name in _OF_A_REPLICA},
+            set_={name: new.excluded[name] for name in _OF_A_REPLICA} | {"updated_at": func.now()},
             where=ReplicaRow.sequence < new.excluded.sequence,
         )
         await self._db_session.execute(statement)

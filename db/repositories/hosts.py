@@ -72,14 +72,17 @@ class HostRepository:
     def __init__(self, db_session: AsyncSession) -> None:
         self._db_session = db_session
 
-    async def saw(self, name: str, process: str, figures: HostFigures) -> Standing:
-        """A host is there, and says how it is; returns what operators want of it."""
+    async def saw(
+        self, name: str, process: str, figures: HostFigures, age: timedelta = timedelta()
+    ) -> Standing:
+        """A host is there, its process that old, and says how it is; returns what operators want of it."""
         values = vars(figures) | {"name": name, "process": process, "last_seen_at": func.now()}
+        born = func.now() - age
+        statement = insert(HostRow).values(values | {"started_at": born})
         same = HostRow.process == process
-        began = case((same, HostRow.started_at), else_=func.now())
-        statement = insert(HostRow).values(values)
         statement = statement.on_conflict_do_update(
-            index_elements=["name"], set_=values | {"started_at": began}
+            index_elements=["name"],
+            set_=values | {"started_at": case((same, HostRow.started_at), else_=born)},
         )
         return Standing((await self._db_session.execute(statement.returning(HostRow.standing))).scalar_one())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.status import CallStatus, Standing, Status
@@ -21,7 +21,7 @@ HANDING_OVER = timedelta(seconds=10)
 """An agent of a host that is being drained still takes calls for so long, there or on its next host."""
 
 _LOCK = 0x6C696E6573
-_HERE = (Status.STARTING, Status.RUNNING, Status.DEGRADED)
+_ON_ITS_WAY = (Status.STARTING, Status.DEGRADED)
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,24 @@ class LineRepository:
     async def of(self, agent_id: UUID, version: int, patience: timedelta) -> Lines:
         """The lines of a version. A host that was silent for longer than `patience` is not there.
 
-        A replica that is not registered just now counts as well: its host, if that is there, is about to
-        register it again.
+        What was told of a replica before its host's process began is over. One that is not registered just
+        now may be about to be: it counts, unless its host carries nothing at all.
         """
-        carrying = select(ReplicaRow.host).where(
-            ReplicaRow.agent_id == agent_id, ReplicaRow.version == version, ReplicaRow.status.in_(_HERE)
+        carried = exists().where(
+            ReplicaRow.agent_id == agent_id,
+            ReplicaRow.version == version,
+            ReplicaRow.host == HostRow.name,
+            ReplicaRow.updated_at >= HostRow.started_at,
+            or_(
+                ReplicaRow.status == Status.RUNNING,
+                and_(ReplicaRow.status.in_(_ON_ITS_WAY), HostRow.agents > 0),
+            ),
         )
         heard = func.greatest(HostRow.last_seen_at, up_since())
         moving = HostRow.ordered_at > func.now() - HANDING_OVER
         there = (
             select(HostRow.name, HostRow.full, HostRow.max_calls, HostRow.active_calls)
-            .where(HostRow.name.in_(carrying), HostRow.process != "", heard >= func.now() - patience)
+            .where(HostRow.process != "", heard >= func.now() - patience, carried)
             .where(or_(HostRow.standing != Standing.DRAINED, moving))
             .cte("there")
         )
@@ -71,7 +78,7 @@ class LineRepository:
             .where(
                 exists().where(
                     ReplicaRow.agent_id == CallRow.agent_id,
-                    ReplicaRow.status.in_(_HERE),
+                    ReplicaRow.status == Status.RUNNING,
                     ReplicaRow.host.in_(select(there.c.name)),
                 )
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from common.status import Standing
-from db.models import AgentRow, CallRow, HostRow
+from common.status import Standing, Status
+from db.models import AgentRow, CallRow, HostRow, ReplicaRow
 from db.repositories import lines
 from db.repositories.hosts import HostFigures, HostRepository
 from tests.api.conftest import Client, platform_of
@@ -99,10 +100,10 @@ async def test_nobody_is_sent_to_a_host_that_is_not_there(client: Client) -> Non
     response = await client.post(TOKEN, json={"agentId": agent["slug"]})
     assert response.status_code == 503
     assert "no host that carries it is there" in response.json()["error"]["message"]
-    await _execute(client, delete(HostRow))
-    assert await _asks(client, agent) == 503
     await _host(client, calls=0, most=2)
     assert await _asks(client, agent) == 200
+    await _execute(client, delete(HostRow))
+    assert await _asks(client, agent) == 503
 
 
 async def test_a_version_on_trial_that_has_no_line_leaves_its_callers_to_the_live_one(client: Client) -> None:
@@ -113,6 +114,23 @@ async def test_a_version_on_trial_that_has_no_line_leaves_its_callers_to_the_liv
     assert await _asks(client, agent) == 200
     (call,) = (await client.get("/api/calls", params={"agent": agent["id"]})).json()["items"]
     assert call["version"] == 1
+
+
+async def test_what_an_earlier_process_of_a_host_carried_is_not_there(client: Client) -> None:
+    agent = await make_live(client)
+    async with platform_of(client).hosts.postgres.begin() as db_session:
+        hosts = HostRepository(db_session)
+        figures = HostFigures("1", agents=0, active_calls=0, cpu=0, memory=0)
+        await hosts.saw(HOST, "p2", figures, timedelta(hours=1))
+    assert await _asks(client, agent) == 200, "the same process, that was taken for lost"
+    degraded = update(ReplicaRow).where(ReplicaRow.agent_id == UUID(agent["id"]))
+    await _execute(client, degraded.values(status=Status.DEGRADED))
+    assert await _asks(client, agent) == 503, "its host carries nothing"
+    await _execute(client, update(HostRow).values(agents=1))
+    assert await _asks(client, agent) == 200, "its host may be about to register it again"
+    async with platform_of(client).hosts.postgres.begin() as db_session:
+        await HostRepository(db_session).saw(HOST, "p3", replace(figures, agents=1))
+    assert await _asks(client, agent) == 503
 
 
 async def test_hosts_that_could_not_speak_are_taken_to_be_there(

@@ -41,6 +41,7 @@ class Presence:
         self._heard = True
         self._told: HostFigures | None = None
         self._next_telling = 0.0
+        self._born = asyncio.get_running_loop().time()
 
     async def keep(self) -> None:
         """Look and tell until cancelled; then take leave."""
@@ -75,7 +76,8 @@ class Presence:
         return True
 
     async def _tell(self, hosts: HostRepository, figures: HostFigures) -> Standing:
-        wanted = await hosts.saw(self._lease.name, self._lease.process, figures)
+        age = timedelta(seconds=asyncio.get_running_loop().time() - self._born)
+        wanted = await hosts.saw(self._lease.name, self._lease.process, figures, age)
         await hosts.forget_silent(FORGET_AFTER, FORGET_ORDERS_AFTER)
         return wanted
 
