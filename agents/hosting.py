@@ -16,6 +16,7 @@ from agents.capacity import Capacity
 from agents.jobs import JobPool
 from agents.load import HostLoad
 from agents.registration import Registration
+from agents.warm import warm_forkserver
 from common.errors import LiveKitError
 from common.livekit import LiveKitCredentials
 
@@ -37,21 +38,34 @@ class Facilities:
     load: HostLoad
     http: aiohttp.ClientSession
     """For the websockets: as many as there are names."""
+    ready: asyncio.Task[None]
+    """Done when calls would begin at once: no agent registers before."""
 
 
 @asynccontextmanager
 async def open_facilities(capacity: Capacity, call_memory_mb: float) -> AsyncIterator[Facilities]:
-    """Job processes that wait for calls, for as long as the block lasts. The forkserver must be warm."""
+    """Job processes that wait for calls, for as long as the block lasts.
+
+    They are not there from its beginning: a host that boots finds out meanwhile which agents it carries.
+    """
     load = HostLoad(capacity)
     pool = JobPool(call_memory_mb)
     keeper = asyncio.create_task(load.keep(), name="load")
+    ready = asyncio.create_task(_get_ready(pool), name="job processes")
     try:
-        await pool.start()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-            yield Facilities(pool, load, http)
+            yield Facilities(pool, load, http, ready)
     finally:
         keeper.cancel()
+        ready.cancel()
+        await asyncio.gather(ready, return_exceptions=True)
         await pool.close()
+
+
+async def _get_ready(pool: JobPool) -> None:
+    took = await asyncio.to_thread(warm_forkserver)
+    await pool.start()
+    logger.info("calls can begin", extra={"warm_s": round(took, 1)})
 
 
 class HostedAgent:
@@ -72,6 +86,7 @@ class HostedAgent:
         self._slug = call.slug
         self._livekit = livekit
         self._load = shared.load
+        self._ready = shared.ready
         self._lost = lost
         self._crashes_in_a_row = 0
         self._news = asyncio.Event()
@@ -138,6 +153,9 @@ class HostedAgent:
             LiveKitRefused: the key or the secret is wrong.
             LiveKitUnreachable: LiveKit did not take the registrations within `REGISTER_SECONDS`.
         """
+        await asyncio.shield(self._ready)
+        if self._told.is_set():
+            return
         for registration in self._registrations:
             self._load.add(registration)
             self._running.append(asyncio.create_task(registration.run(), name=f"agent {registration.name}"))

@@ -148,7 +148,7 @@ def test_a_line_that_can_not_be_told_breaks_nothing(
             raise RuntimeError("no words")
 
     logs.handle(logging.makeLogRecord({"msg": "%s", "args": (Broken(),), "agent": "shop"}))
-    log.info("a\0b \ud800", extra={"agent": "shop"})
+    logs.handle(logging.makeLogRecord({"msg": "a\0b \ud800", "agent": "shop"}))
     assert _texts(logs.take()) == ["ab ?"]
     assert "no words" in capsys.readouterr().err
 

@@ -28,7 +28,6 @@ from activities.watch import HandOn, worker_identity
 from agents.capacity import Capacity
 from agents.hosting import open_facilities
 from agents.trust import have_roots
-from agents.warm import warm_forkserver
 from common.settings import Settings, get_settings
 from db.engine import Database
 from db.repositories.hosts import HostFigures, HostRepository
@@ -164,17 +163,22 @@ async def run(settings: Settings) -> None:
             capacity, door = Capacity(limits(settings), usage), Door()
             lease = Lease(client, name, lambda: figures(tenants.values(), capacity, door))
             async with kept_agent_logs(database, name), kept(begin(client, database, lease)) as beginning:
-                took = await asyncio.to_thread(warm_forkserver)
                 facilities = open_facilities(capacity, settings.bionic_call_memory_mb)
                 async with aiohttp.ClientSession() as http, facilities as shared:
                     activities = HostActivities(
                         lease, database, client, settings, http, shared, Losses(database), tenants, door
                     )
                     await asyncio.gather(*beginning)
-                    logger.info("runtime host ready", extra={"host": name, "warm_s": round(took, 1)})
+                    logger.info("runtime host ready", extra={"host": name})
                     await host(activities, stop)
     finally:
         await database.close()
+
+
+async def able_to_hold_calls(activities: HostActivities) -> None:
+    """Wait for ever; raises when no job process can be started on this machine."""
+    await activities.facilities.ready
+    await asyncio.Event().wait()
 
 
 async def host(activities: HostActivities, stop: asyncio.Event) -> None:
@@ -183,6 +187,7 @@ async def host(activities: HostActivities, stop: asyncio.Event) -> None:
         Presence(activities.database, activities.lease, activities.door).keep(),
         activities.lease.watch(),
         mind_the_lost(activities),
+        able_to_hold_calls(activities),
     )
     workers = running(*host_workers(activities.client, activities))
     try:
