@@ -161,6 +161,7 @@ class CallRecorder:
 
     async def _persist(self, write: Callable[[CallRepository], Awaitable[object]]) -> None:
         """Do `write` in a transaction of its own; while Postgres is away, try again."""
+        away = False
         for delay in chain(RETRY_SECONDS, repeat(RETRY_SECONDS[-1])):
             try:
                 async with self._sessions.begin() as db_session:
@@ -169,7 +170,11 @@ class CallRecorder:
                 if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith(_REFUSED):
                     logger.exception("Postgres refused a part of the record", extra={"room": self._room})
                     return
-                logger.warning("Postgres is away: %s", type(error).__name__, extra={"room": self._room})
+                if not away:
+                    logger.warning("Postgres is away: %s", type(error).__name__, extra={"room": self._room})
+                away = True
                 await asyncio.sleep(delay)
             else:
+                if away:
+                    logger.info("Postgres is back", extra={"room": self._room})
                 return

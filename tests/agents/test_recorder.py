@@ -61,7 +61,7 @@ async def test_turns_are_written_while_the_call_goes_on(database: Database, data
 
 @pytest.mark.integration
 async def test_turns_said_while_postgres_is_away_are_written_afterwards(
-    database: Database, database_url: str, postgres: Stack
+    database: Database, database_url: str, postgres: Stack, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder, call_id = await _recorder(database, database_url)
     recorder.joined()
@@ -74,6 +74,7 @@ async def test_turns_said_while_postgres_is_away_are_written_afterwards(
     await recorder.close("caller left")
     _, turns = await _stored(database, call_id)
     assert [turn.text for turn in turns] == [f"turn {number}" for number in range(6)]
+    assert caplog.text.count("Postgres is away") == 1
 
 
 @pytest.mark.integration
