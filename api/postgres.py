@@ -46,8 +46,7 @@ class Postgres:
         try:
             async with self.database.begin() as db_session:
                 yield db_session
-        except (OperationalError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
-            # A connection that is refused is asyncpg's own error or the system's, not SQLAlchemy's.
+        except (OperationalError, PoolTimeout, OSError) as error:
             _log.warning("Postgres does not answer: %s", type(error).__name__)
             raise Unavailable(_AWAY) from error
         except DBAPIError as error:

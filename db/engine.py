@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import asyncpg
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from db.crypto import SecretBox
@@ -48,9 +50,17 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
-        """One transaction: committed at the end of the block, rolled back when it raises."""
-        async with self.sessions.begin() as db_session:
-            yield db_session
+        """One transaction: committed at the end of the block, rolled back when it raises.
+
+        Raises:
+            SQLAlchemyError, OSError: Postgres is away, is just starting, or refused.
+        """
+        try:
+            async with self.sessions.begin() as db_session:
+                yield db_session
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # A connection that is refused: SQLAlchemy lets the driver's error through there.
+            raise OperationalError("connecting", None, error) from error
 
     async def close(self) -> None:
         """Close every connection."""
