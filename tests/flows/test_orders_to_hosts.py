@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from common.keys import make_master_key
+from db.engine import Database
+from db.repositories.hosts import HostFigures, HostRepository
 from tests.support.caller import calling
 from tests.support.hosts import another_host, listed, order, reaches
 from tests.support.platform import Json, Platform
@@ -29,12 +32,14 @@ async def first(platform: Platform) -> AsyncIterator[Json]:
 
 @pytest.fixture
 async def other(platform: Platform, first: Json) -> AsyncIterator[str]:
-    """A host that takes one call. It was cordoned, and has been killed and started again since."""
+    """A host that takes one call. Its last process was cordoned, and is dead."""
     await platform.call("POST", f"/api/hosts/{first['name']}/drain", expect=409)
-    async with another_host(platform, OTHER) as process:
-        await order(platform, OTHER, "cordon")
-        process.kill()
-        await process.wait()
+    database = Database.connect(platform.stack.database_url, make_master_key())
+    async with database.begin() as db_session:
+        figures = HostFigures("0", agents=0, active_calls=0, cpu=0, memory=0)
+        await HostRepository(db_session).saw(OTHER, "dead", figures)
+    await database.close()
+    await platform.call("POST", f"/api/hosts/{OTHER}/cordon", expect=202)
     async with another_host(platform, OTHER, "cordoned", BIONIC_MAX_CALLS="1"):
         yield OTHER
         await order(platform, OTHER, "cordon")

@@ -43,7 +43,7 @@ async def another_host(
 
         async def up() -> bool:
             host = await listed(platform, name)
-            return host is not None and host["status"] == status
+            return host is not None and host["status"] == status and bool(host["inEffect"])
 
         await eventually(up, f"host {name} {status}", seconds=60)
         yield process
