@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -154,7 +153,7 @@ async def test_the_list_has_live_figures(client: Client) -> None:
     assert item["replicas"] == {"desired": 3, "ready": 1}
 
 
-@pytest.mark.parametrize("ref", [str(uuid4()), "nobody", "%00", "a%2Fb", "x" * 300, "..."])
+@pytest.mark.parametrize("ref", ["6a0e5f0e-1111-4222-8333-944444444444", "nobody", "%00", "a%2Fb", "x" * 300, "..."])
 async def test_strangers(client: Client, ref: str) -> None:
     for method, tail in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/deploy"), ("POST", "/stop")):
         response = await client.request(
