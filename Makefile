@@ -26,7 +26,7 @@ up: sync
 
 test: sync
 	@$(RUN) python -m stack prepare --tests
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: sync
 	@$(RUN) ruff format --check .

@@ -14,6 +14,8 @@ from tests.api.test_http import problem
 
 pytestmark = pytest.mark.integration
 
+STRANGER = "6a0e5f0e-1111-4222-8333-944444444444"
+
 
 async def test_made_shown_changed_deleted(client: Client) -> None:
     agent = await make_agent(client)
@@ -153,7 +155,7 @@ async def test_the_list_has_live_figures(client: Client) -> None:
     assert item["replicas"] == {"desired": 3, "ready": 1}
 
 
-@pytest.mark.parametrize("ref", ["6a0e5f0e-1111-4222-8333-944444444444", "nobody", "%00", "a%2Fb", "x" * 300, "..."])
+@pytest.mark.parametrize("ref", [STRANGER, "nobody", "%00", "a%2Fb", "x" * 300, "..."])
 async def test_strangers(client: Client, ref: str) -> None:
     for method, tail in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/deploy"), ("POST", "/stop")):
         response = await client.request(

@@ -18,6 +18,8 @@ from workers.runtime.name import host_name
 
 pytestmark = pytest.mark.unit
 
+HERE = "localhost:7233/default"
+
 
 @pytest.mark.parametrize(
     ("cores", "gigabytes", "calls"), [(2, 64, 24), (16, 8, 81), (1, 0.05, 1)], ids=["cpu", "memory", "tiny"]
@@ -37,9 +39,10 @@ def test_a_host_has_its_machines_name_and_no_two_have_the_same(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     machine = socket.gethostname()
-    with host_name(None) as first, host_name(None) as second, host_name("edge/1") as third:
+    with host_name(None, HERE) as first, host_name(None, HERE) as second, host_name("edge/1", HERE) as third:
         assert (first, second, third) == (machine, f"{machine}-2", "edge/1")
-        with pytest.raises(NameTaken, match="BIONIC_HOST_NAME"), host_name("edge/1"):
+        with pytest.raises(NameTaken, match="BIONIC_HOST_NAME"), host_name("edge/1", HERE):
             pass
-    with host_name(None) as again:
+    with host_name(None, HERE) as again, host_name(None, "localhost:9/other") as elsewhere:
         assert again == machine, "a restarted host has the name that it had"
+        assert elsewhere == machine, "another platform's hosts are no concern of it"

@@ -158,7 +158,8 @@ async def run(settings: Settings) -> None:
         settings.database_url, settings.bionic_master_key.get_secret_value(), pool_size=10
     )
     try:
-        with host_name(settings.bionic_host_name) as name:
+        platform = f"{settings.temporal_address}/{settings.temporal_namespace}"
+        with host_name(settings.bionic_host_name, platform) as name:
             tenants: dict[str, Tenant] = {}
             capacity, door = Capacity(limits(settings), usage), Door()
             lease = Lease(client, name, lambda: figures(tenants.values(), capacity, door))
