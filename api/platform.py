@@ -29,9 +29,9 @@ from api.services.sweeps import NoShows, keep_sweeping
 from api.services.tokens import TokenService
 from api.services.versions import VersionService
 from api.services.webhooks import WebhookService
-from api.services.workflows import Workflows
 from common.settings import Settings
 from db.engine import Database
+from workflows.wishes import Workflows
 
 _LIVEKIT_TIMEOUT = aiohttp.ClientTimeout(total=5)
 _RETENTION_SECONDS = 60.0

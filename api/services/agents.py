@@ -16,7 +16,6 @@ from agents.providers.check import check_providers
 from api.postgres import Postgres
 from api.schemas.agents import AgentAnswer, AgentChange, AgentItem, AgentPage, NewAgent
 from api.schemas.deployments import DeploymentAnswer
-from api.services.workflows import NoWorkflow, Workflows
 from api.slugs import slug_of, with_suffix
 from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
@@ -24,6 +23,7 @@ from db.models import AgentRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.deployments import DeploymentRepository
 from db.repositories.pages import Cursor
+from workflows.wishes import NoWorkflow, Workflows
 
 _log = logging.getLogger("bionic.api")
 _SLUG_ATTEMPTS = 5

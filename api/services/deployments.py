@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agents.config import join_secrets, missing_secrets
 from api.postgres import Postgres
 from api.schemas.deployments import DeployBody, DeploymentAnswer, DeploymentPage
-from api.services.workflows import NoWorkflow, Unanswered, Workflows
 from common.errors import Conflict, FieldError, InvalidInput, Unavailable
 from common.settings import Settings
 from common.status import Status
@@ -21,8 +20,8 @@ from db.repositories.deployments import FIRST, DeploymentRepository
 from db.repositories.history import HistoryRepository
 from db.repositories.pages import Cursor
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
-from workflows.canary_types import CanaryStep
 from workflows.types import DeploymentState, DeployRequest, RetryRequest, Seen, StopRequest
+from workflows.wishes import NoWorkflow, Unanswered, Workflows, request_of
 
 _LOST = "Temporal knows nothing of this deployment."
 _log = logging.getLogger("bionic.api")
@@ -202,21 +201,6 @@ class DeploymentService:
             config = (await agents.version(agent.id, agent.live_version)).config
         wished = config.get("drainSeconds")
         return float(wished) if isinstance(wished, int | float) else self.settings.bionic_drain_seconds
-
-
-def request_of(row: DeploymentRow, drain_seconds: float, seen: Seen) -> DeployRequest:
-    """What the agent's workflow is asked for."""
-    return DeployRequest(
-        str(row.id),
-        row.version,
-        row.replicas,
-        row.actor,
-        drain_seconds,
-        seen,
-        promptly=True,
-        tells_replicas=True,
-        canary=[CanaryStep(**step) for step in row.canary or []],
-    )
 
 
 def require_complete(config: StoredConfig) -> None:

@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from api.services.deployments import DeploymentService, request_of
+from api.services.deployments import DeploymentService
 from common.errors import Conflict
 from db.repositories.deployments import DeploymentRepository
 from db.repositories.unstarted import UnstartedRepository
 from workflows.types import Seen
+from workflows.wishes import request_of
 
 _AGE = timedelta(seconds=20)
 """Longer than a request may take, so that nobody else is about to start the same deployment."""

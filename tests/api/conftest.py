@@ -21,7 +21,6 @@ from api.services.deployments import DeploymentService
 from api.services.rates import RateLimit
 from api.services.registration import RegistrationService
 from api.services.rollbacks import RollbackService
-from api.services.workflows import NoWorkflow, Workflows
 from common.errors import BionicError
 from common.keys import make_master_key
 from common.settings import Settings
@@ -30,6 +29,7 @@ from db.migrate import upgrade
 from stack import Service, Stack, StackConfig, free_ports
 from stack.postgres import EmbeddedPostgres
 from workflows.types import DeploymentState, DeployRequest, RetryRequest, StopRequest
+from workflows.wishes import NoWorkflow, Workflows
 
 API_KEY = "bk_test"
 KEY_HEADER = {"Authorization": f"Bearer {API_KEY}"}

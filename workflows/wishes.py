@@ -1,4 +1,4 @@
-"""The agents' workflows, as the API asks them to change something."""
+"""What is asked of agents' workflows from outside: by the API, and by the reconciler."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from temporalio.client import (
     Client,
@@ -22,8 +23,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from common.errors import Conflict, NotDeployed, Unavailable
+from workflows.canary_types import CanaryStep
 from workflows.policy import AGENT_SLUG, CONTROL_QUEUE, agent_workflow_id
-from workflows.types import AgentInput, DeploymentState, DeployRequest, RetryRequest, StopRequest
+from workflows.types import AgentInput, DeploymentState, DeployRequest, RetryRequest, Seen, StopRequest
 
 _ACCEPT_TIMEOUT = timedelta(seconds=5)
 _RESULT_SECONDS = 3.0
@@ -37,6 +39,36 @@ _AWAY_CODES = {
     RPCStatusCode.ABORTED,
     RPCStatusCode.UNKNOWN,
 }
+
+
+class Written(Protocol):
+    """A deployment as it is written in Postgres."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def replicas(self) -> int: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def canary(self) -> list[Any] | None: ...
+
+
+def request_of(row: Written, drain_seconds: float, seen: Seen) -> DeployRequest:
+    """What the agent's workflow is asked for."""
+    return DeployRequest(
+        str(row.id),
+        row.version,
+        row.replicas,
+        row.actor,
+        drain_seconds,
+        seen,
+        promptly=True,
+        tells_replicas=True,
+        canary=[CanaryStep(**step) for step in row.canary or []],
+    )
 
 
 class Unanswered(Unavailable):

@@ -10,9 +10,9 @@ from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateR
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.services.workflows import NoWorkflow, Unanswered, Workflows
 from common.errors import BionicError, Conflict, NotDeployed, Unavailable
 from workflows.types import DeployRequest, RetryRequest
+from workflows.wishes import NoWorkflow, Unanswered, Workflows
 
 pytestmark = pytest.mark.unit
 
