@@ -131,7 +131,7 @@ class HandOn:
     async def _fail(self, replica: CarriedReplica) -> bool:
         try:
             described = await self.client.get_workflow_handle(replica.id).describe(rpc_timeout=RPC_TIMEOUT)
-            pending = _pending(list(described.raw_description.pending_activities))
+            pending = pending_stay(list(described.raw_description.pending_activities))
             if pending is None or not self._concerns(pending):
                 return False
             await self._tell(replica, pending.attempt)
@@ -156,5 +156,6 @@ class HandOn:
         await agent.signal("replica_changed", ReplicaChanged(replica.id, report), rpc_timeout=RPC_TIMEOUT)
 
 
-def _pending(activities: list[PendingActivityInfo]) -> PendingActivityInfo | None:
+def pending_stay(activities: list[PendingActivityInfo]) -> PendingActivityInfo | None:
+    """The activity that keeps a replica's agent on a host, where Temporal takes it for being on one."""
     return next((a for a in activities if a.activity_id == HOST_ACTIVITY_ID and a.state in ON_A_HOST), None)

@@ -23,6 +23,7 @@ from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
 from api.controllers.metrics import get_metrics
 from api.controllers.overview import get_console, get_overview, list_rooms
+from api.controllers.repairs import list_repairs
 from api.controllers.settings import SettingController
 from api.controllers.trpc import call_procedures
 from api.controllers.versions import VersionController
@@ -73,6 +74,7 @@ def create_app(
             get_metrics,
             get_overview,
             list_logs,
+            list_repairs,
             list_rooms,
             take_livekit_webhook,
             console_router(settings),

@@ -17,6 +17,15 @@ _QUIET = frozenset({"/health", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+@dataclass(frozen=True)
+class Gauges:
+    """Figures that are read from Postgres when they are asked for."""
+
+    agents: dict[str, int]
+    active_calls: int
+    repairs: dict[str, int]
+
+
 @dataclass
 class Metrics:
     """The metrics of one app."""
@@ -34,12 +43,23 @@ class Metrics:
         self.agents = Gauge("bionic_agents", "Agents by status.", ["status"], registry=self.registry)
         self.calls = Gauge("bionic_active_calls", "Calls going on now.", registry=self.registry)
 
-    def render(self, agents: dict[str, int], active_calls: int) -> bytes:
+        # No counter: repairs are kept in Postgres, where old ones are forgotten, and counted there.
+        self.repairs = Gauge(
+            "bionic_repairs",
+            "What the reconciler put right within the last 24 hours, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
+
+    def render(self, gauges: Gauges) -> bytes:
         """Everything in Prometheus' text format."""
         self.agents.clear()
-        for status, count in agents.items():
+        for status, count in gauges.agents.items():
             self.agents.labels(status).set(count)
-        self.calls.set(active_calls)
+        self.calls.set(gauges.active_calls)
+        self.repairs.clear()
+        for kind, count in gauges.repairs.items():
+            self.repairs.labels(kind).set(count)
         return generate_latest(self.registry)
 
 

@@ -21,6 +21,7 @@ from api.services.livekit import LiveKit
 from api.services.logs import LogRetention, LogService
 from api.services.rates import RateLimit
 from api.services.registration import RegistrationService
+from api.services.repairs import RepairService
 from api.services.rollbacks import RollbackService
 from api.services.rooms import RoomService
 from api.services.settings import SettingService
@@ -49,6 +50,7 @@ class Platform:
     hosts: HostService
     logs: LogService
     registration: RegistrationService
+    repairs: RepairService
     rollbacks: RollbackService
     rooms: RoomService
     stored_settings: SettingService
@@ -107,6 +109,7 @@ def _build(
         hosts=HostService(postgres),
         logs=LogService(postgres),
         registration=RegistrationService(postgres, deployments),
+        repairs=RepairService(postgres),
         rollbacks=RollbackService(deployments),
         rooms=RoomService(postgres, livekit),
         stored_settings=SettingService(postgres),

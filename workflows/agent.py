@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.chronicle import Chronicle
     from workflows.errors import refuse
     from workflows.fleet import Fleet
+    from workflows.reconcile_types import Account
     from workflows.rollout import Rollout
     from workflows.types import (
         AgentInput,
@@ -173,7 +174,7 @@ class AgentWorkflow:
         self._state.sequence = max(self._state.sequence, request.seen.sequence)
         self._state.replicas_started = max(self._state.replicas_started, request.seen.replicas)
         self._state.tells_replicas |= request.tells_replicas
-        under_way, deployment = self._state.next, Deployment(request)
+        under_way, deployment = self._state.next, Deployment(request, sequence=request.seen.deployment)
         self._state.next = deployment
         self._supersede(under_way, f"Superseded by version {request.version}.", request.actor)
         self._chronicle.begin(deployment)
@@ -228,6 +229,18 @@ class AgentWorkflow:
         self._close()
         for replica in unruly:
             await self._fleet.drain([replica], replica.drain_seconds or 0)
+
+    @workflow.signal
+    def tell_again(self, seen: int) -> None:
+        """Postgres does not tell what is so, though it has reports numbered up to `seen`."""
+        self._chronicle.repeat(seen)
+
+    @workflow.query
+    def account(self) -> Account:
+        """What is known, for those who compare."""
+        under_way = self._state.next
+        settled = not self._wish and (under_way is None or under_way.status.terminal)
+        return self._chronicle.account(settled=settled)
 
     @workflow.query
     def state(self) -> DeploymentState | None:

@@ -9,6 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from common.status import Status
     from workflows import policy, signatures
+    from workflows.reconcile_types import Account
     from workflows.types import (
         AgentInput,
         AgentState,
@@ -72,6 +73,41 @@ class Chronicle:
             return
         self._state.sequence += 1
         self._replicas[replica.id] = replica.view(self._state.sequence)
+
+    def repeat(self, seen: int) -> None:
+        """Tell everything as it is now, numbered after `seen`: Postgres lost some of it, or never got it."""
+        state = self._state
+        state.sequence = max(state.sequence, seen) + 1
+        for each in self._known:
+            again = Transition(
+                each.sequence, workflow.now(), each.status, policy.RECONCILER, each.reason, each.attempt
+            )
+            self._add(RecordInput(self._agent.agent_id, each.request.deployment_id, [again], self._summary()))
+        for replica in state.replicas.values():
+            self.show(replica)
+
+    @property
+    def _known(self) -> list[Deployment]:
+        state = self._state
+        return [*state.leaving, *(each for each in (state.live, state.next) if each)]
+
+    def account(self, *, settled: bool) -> Account:
+        """What is known."""
+        state, live = self._state, self._state.live
+        if not (live or state.next):
+            return Account(state.sequence, settled=settled, told=self.idle)
+        serving = [r for r in state.replicas.values() if live and r.serves(live)]
+        return Account(
+            sequence=state.sequence,
+            settled=settled,
+            told=self.idle,
+            status=self._focus.status,
+            deployment_id=self._focus.request.deployment_id,
+            live_deployment_id=live.request.deployment_id if live else None,
+            missing=max(live.request.replicas - len(serving), 0) if live else 0,
+            deployments={each.request.deployment_id: each.sequence for each in self._known},
+            replicas={replica.id: replica.status for replica in state.replicas.values()},
+        )
 
     def flush(self) -> None:
         """Write what was held back: it did not pass at once."""

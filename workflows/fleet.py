@@ -75,8 +75,7 @@ class Fleet:
 
     def of(self, deployment: Deployment) -> list[Replica]:
         """The replicas that serve `deployment`."""
-        wanted = deployment.request.deployment_id
-        return [r for r in self._state.replicas.values() if r.deployment_id == wanted and not r.draining]
+        return [replica for replica in self._state.replicas.values() if replica.serves(deployment)]
 
     async def staff(self, deployment: Deployment, place: ValidateResult) -> list[Replica]:
         """The replicas for `deployment`: those that fit already, and new ones for the rest."""

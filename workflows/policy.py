@@ -98,6 +98,20 @@ TRIAL_HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 TRIAL_GRACE = timedelta(minutes=10)
 """On top of a canary step's own time: Postgres may be away when the verdict is due."""
 
+RECONCILE = "reconcile"
+"""The id of the schedule that compares Temporal, Postgres and LiveKit, and of its workflows."""
+
+RECONCILE_EVERY = timedelta(minutes=1)
+
+RECONCILER = "reconciler"
+"""The actor of what it does."""
+
+RECONCILE_HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+LOOK_TIMEOUT = timedelta(minutes=5)
+MEND_TIMEOUT = timedelta(minutes=10)
+RECONCILE_TIMEOUT = timedelta(minutes=30)
+"""Of a whole round. It is over within seconds, unless much is to be mended."""
+
 
 def host_queue(host: str) -> str:
     """The queue that only this host polls."""

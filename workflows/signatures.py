@@ -6,6 +6,7 @@ from temporalio import activity
 
 from workflows.canary_types import TrialInput, TrialResult
 from workflows.host_types import HostInput, Inquest
+from workflows.reconcile_types import Look, Mended, Suspect
 from workflows.types import RecordInput, ReleaseInput, ReplicaInput, ValidateInput, ValidateResult
 
 
@@ -49,3 +50,27 @@ async def keep_host(host: HostInput) -> None:
 async def hand_on_agents(host: HostInput) -> Inquest:
     """Find out whether a silent host is lost; if so, fail its agents' activities: others take them."""
     raise NotImplementedError(host)
+
+
+@activity.defn
+async def look_at_agents() -> Look:
+    """Compare what Temporal runs with what Postgres tells."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def look_at_calls() -> Look:
+    """Compare the calls that Postgres holds open with LiveKit's rooms."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def mend_agents(suspects: list[Suspect]) -> Mended:
+    """Look again at agents that differed, each by itself, and put right what differs still."""
+    raise NotImplementedError(suspects)
+
+
+@activity.defn
+async def mend_calls(suspects: list[Suspect]) -> Mended:
+    """Look again for the rooms of calls, and close those that have none."""
+    raise NotImplementedError(suspects)

@@ -22,6 +22,8 @@ class Seen:
 
     sequence: int = 0
     replicas: int = 0
+    deployment: int = 1
+    """Number of the newest transition of the deployment itself: one that ran before goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,10 @@ class Replica:
     def draining(self) -> bool:
         """True once it was told to end."""
         return self.drain_seconds is not None
+
+    def serves(self, deployment: Deployment) -> bool:
+        """Whether it is there for `deployment`, and was not told to end."""
+        return self.deployment_id == deployment.request.deployment_id and not self.draining
 
     def view(self, sequence: int) -> ReplicaView:
         """What Postgres is told; `sequence` orders it among all that the agent's workflow tells."""

@@ -90,9 +90,11 @@ class Workflows:
     client: Client
 
     async def deploy(
-        self, agent_id: str, slug: str, name: str, request: DeployRequest
+        self, agent_id: str, slug: str, name: str, request: DeployRequest, *, lost: bool = False
     ) -> DeploymentState | None:
         """Start the agent's workflow if need be, and have it deploy. The same deployment again does nothing.
+
+        `lost`: a run that is over may have taken it. Otherwise Temporal would answer what that one said.
 
         Raises:
             Unanswered: Temporal serves, and may have taken it or not; the same wish again finds out.
@@ -115,7 +117,7 @@ class Workflows:
                     request,
                     start_workflow_operation=start,
                     wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                    id=request.deployment_id,
+                    id=None if lost else request.deployment_id,
                     result_type=DeploymentState,
                     rpc_timeout=_ACCEPT_TIMEOUT,
                 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from api.metrics import Gauges
 from api.postgres import Postgres
 from api.schemas.stats import OverviewAnswer, Percentiles
 from api.services.calls import instant
 from common.errors import FieldError, InvalidInput
+from db.repositories.repairs import RepairRepository
 from db.repositories.stats import StatsRepository
 
 DEFAULT_RANGE = timedelta(days=1)
@@ -46,11 +48,15 @@ class StatsService:
             e2e_latency=Percentiles(p50=figures.latency_p50, p95=figures.latency_p95),
         )
 
-    async def gauges(self) -> tuple[dict[str, int], int]:
-        """Agents by status, and the number of calls going on."""
+    async def gauges(self) -> Gauges:
+        """What Prometheus is told of the platform as a whole."""
         async with self.postgres.begin() as db_session:
             stats = StatsRepository(db_session)
-            return await stats.agents_by_status(), await stats.active_calls()
+            return Gauges(
+                await stats.agents_by_status(),
+                await stats.active_calls(),
+                await RepairRepository(db_session).by_kind(DEFAULT_RANGE),
+            )
 
 
 def _before(end: datetime) -> datetime:

@@ -8,6 +8,7 @@ from db.models.call import CallRow
 from db.models.deployment import DeploymentKind, DeploymentRow, TransitionRow
 from db.models.host import HostRow
 from db.models.livekit_event import LiveKitEventRow
+from db.models.repair import RepairRow
 from db.models.replica import ReplicaRow
 from db.models.setting import SettingRow
 from db.models.turn import TurnRow
@@ -22,6 +23,7 @@ __all__ = [
     "DeploymentRow",
     "HostRow",
     "LiveKitEventRow",
+    "RepairRow",
     "ReplicaRow",
     "SettingRow",
     "TransitionRow",

@@ -10,6 +10,9 @@ from sqlalchemy import DateTime, MetaData, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+NOT_OVER = "status NOT IN ('stopped', 'failed')"
+"""Of deployments and replicas that run, or are to. Said outright in queries, so that its index is used."""
+
 
 class Base(DeclarativeBase):
     """Names constraints by rule, so that migrations can refer to them."""

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.models.base import Base, HasCreated, HasId
+from db.models.base import NOT_OVER, Base, HasCreated, HasId
 
 
 class DeploymentKind(StrEnum):
@@ -28,6 +28,7 @@ class DeploymentRow(HasId, HasCreated, Base):
     __tablename__ = "deployments"
     __table_args__ = (
         Index(None, "agent_id", "created_at"),
+        Index("ix_deployments_open", "agent_id", postgresql_where=text(NOT_OVER)),
         Index("ix_deployments_livekit_api_key", text("(livekit ->> 'apiKey')")),
     )
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, func
+from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.models.base import Base
+from db.models.base import NOT_OVER, Base
 
 
 class ReplicaRow(Base):
     """The newest known state of a replica, as its agent's workflow tells it."""
 
     __tablename__ = "replicas"
+    __table_args__ = (Index("ix_replicas_open", "agent_id", postgresql_where=text(NOT_OVER)),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     """The id of its workflow."""

@@ -11,13 +11,21 @@ from temporalio import activity
 from activities.control import ControlActivities
 from activities.hosting import HostActivities
 from activities.lease import Lease
+from activities.reconcile import ReconcileActivities
 from activities.trials import TrialActivities
 from activities.watch import WatchActivities
 from workflows import signatures
 
 pytestmark = pytest.mark.unit
 
-OWNERS = (ControlActivities, HostActivities, Lease, TrialActivities, WatchActivities)
+OWNERS = (
+    ControlActivities,
+    HostActivities,
+    Lease,
+    ReconcileActivities,
+    TrialActivities,
+    WatchActivities,
+)
 NAMES = [
     name for name in vars(signatures) if hasattr(getattr(signatures, name), "__temporal_activity_definition")
 ]
@@ -36,4 +44,5 @@ def test_every_signature_has_its_activity(name: str) -> None:
 
 def test_there_are_signatures() -> None:
     agents = {"validate_config", "record_transitions", "host_agent", "release_agent"}
-    assert agents | {"judge_canary", "keep_host", "hand_on_agents"} == set(NAMES)
+    reconciler = {"look_at_agents", "look_at_calls", "mend_agents", "mend_calls"}
+    assert agents | reconciler | {"judge_canary", "keep_host", "hand_on_agents"} == set(NAMES)

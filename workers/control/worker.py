@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.control import ControlActivities
+from activities.reconcile import ReconcileActivities
 from activities.trials import TrialActivities
 from activities.watch import WatchActivities
 from agents.config import AgentConfig, OfflineStt
@@ -20,20 +21,26 @@ from agents.providers.offline.options import OfflineSttOptions
 from common.settings import Settings, get_settings
 from db.engine import Database
 from workers.agent_logs import kept_agent_logs
+from workers.control.schedule import keep_schedule
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workflows.agent import AgentWorkflow
 from workflows.host import HostWorkflow
 from workflows.policy import CONTROL_QUEUE
+from workflows.reconcile import ReconcileWorkflow
 from workflows.replica import ReplicaWorkflow
 
 logger = logging.getLogger(__name__)
 
 WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
-WORKFLOWS = [AgentWorkflow, HostWorkflow, ReplicaWorkflow]
+WORKFLOWS = [AgentWorkflow, HostWorkflow, ReconcileWorkflow, ReplicaWorkflow]
 
 
 def control_worker(
-    client: Client, activities: ControlActivities, watch: WatchActivities, trials: TrialActivities
+    client: Client,
+    activities: ControlActivities,
+    watch: WatchActivities,
+    trials: TrialActivities,
+    reconciler: ReconcileActivities,
 ) -> Worker:
     """The worker, not yet running."""
     return Worker(
@@ -43,6 +50,10 @@ def control_worker(
         activities=[
             activities.validate_config,
             activities.record_transitions,
+            reconciler.look_at_agents,
+            reconciler.look_at_calls,
+            reconciler.mend_agents,
+            reconciler.mend_calls,
             trials.judge_canary,
             watch.hand_on_agents,
         ],
@@ -69,8 +80,10 @@ async def run(settings: Settings) -> None:
         async with aiohttp.ClientSession() as http:
             activities = ControlActivities(database, settings, http)
             watch, trials = WatchActivities(client, database), TrialActivities(database)
-            worker = control_worker(client, activities, watch, trials)
-            async with kept_agent_logs(database, "control"), running(worker) as ended:
+            reconciler = ReconcileActivities(client, database, settings, http)
+            worker = control_worker(client, activities, watch, trials, reconciler)
+            logs = kept_agent_logs(database, "control")
+            async with logs, keep_schedule(client), running(worker) as ended:
                 logger.info("control worker ready")
                 await run_until_stopped(stop, ended)
     finally:

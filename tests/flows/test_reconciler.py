@@ -1,0 +1,164 @@
+"""Somebody meddles with Temporal or Postgres: the reconciler puts it right, and tells."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from temporalio.client import Client, ScheduleOverlapPolicy, WorkflowExecutionStatus
+
+from common.keys import make_master_key
+from db.engine import Database
+from tests.support.platform import Json, Platform
+from tests.support.waiting import eventually
+from workflows.policy import CONTROL_QUEUE, RECONCILE, agent_workflow_id, replica_workflow_id
+from workflows.reconcile import ReconcileWorkflow
+from workflows.reconcile_types import Round, RoundInput
+from workflows.types import ReplicaInput
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass(frozen=True)
+class Meddler:
+    """A hand in Temporal and in Postgres, past the platform."""
+
+    platform: Platform
+    temporal: Client
+    database: Database
+
+    async def sql(self, statement: str, **values: object) -> None:
+        """Change something in Postgres."""
+        async with self.database.begin() as db_session:
+            await db_session.execute(text(statement), values)
+
+    async def terminate(self, workflow_id: str) -> None:
+        """End a workflow without asking it."""
+        await self.temporal.get_workflow_handle(workflow_id).terminate("an accident")
+
+    async def status(self, workflow_id: str) -> WorkflowExecutionStatus | None:
+        """How a workflow is."""
+        return (await self.temporal.get_workflow_handle(workflow_id).describe()).status
+
+    async def round(self) -> Round:
+        """A round of the reconciler, with little patience."""
+        return await self.temporal.execute_workflow(
+            ReconcileWorkflow.run,
+            RoundInput(patience_seconds=1.0),
+            id=f"{RECONCILE}-{uuid4().hex[:8]}",
+            task_queue=CONTROL_QUEUE,
+        )
+
+    async def repaired(self, agent_id: str, kind: str, *, seconds: float = 30.0) -> Json:
+        """The newest repair of that kind, once there is one: of one of these rounds, or of the schedule's."""
+
+        async def look() -> Json | None:
+            found = (await self.platform.call("GET", f"/api/repairs?agent={agent_id}"))["items"]
+            return next((each for each in found if each["kind"] == kind), None)
+
+        return await eventually(look, f"a repair of kind {kind!r}", seconds=seconds)
+
+
+@pytest.fixture
+async def meddler(platform: Platform) -> AsyncIterator[Meddler]:
+    database = Database.connect(platform.stack.database_url, make_master_key())
+    yield Meddler(platform, await Client.connect(platform.stack.temporal_address), database)
+    await database.close()
+
+
+async def test_an_agent_whose_workflow_is_lost_is_brought_back(meddler: Meddler) -> None:
+    platform = meddler.platform
+    agent = await platform.deployed("lost")
+    first, second = (replica_workflow_id(agent["id"], 1, number) for number in (1, 2))
+    await meddler.terminate(agent_workflow_id(agent["id"]))
+    schedule = meddler.temporal.get_schedule_handle(RECONCILE)
+    await schedule.trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
+    lost = await meddler.repaired(agent["id"], "agent lost")
+    assert "version 1 is deployed again" in lost["what"]
+
+    async def second_serves() -> bool:
+        story = (await platform.agent(agent["id"]))["deployment"]["transitions"]
+        return [each["status"] for each in story][-3:] == ["validating", "starting", "running"]
+
+    await eventually(second_serves, "the deployment told of again")
+    back = await platform.reaches(agent["id"], "running")
+    assert back["deployment"]["id"] == agent["deployment"]["id"]
+    assert await meddler.status(second) is WorkflowExecutionStatus.RUNNING
+    assert await meddler.status(first) is WorkflowExecutionStatus.RUNNING, "it served meanwhile"
+
+    await meddler.round()
+    unowned = await meddler.repaired(agent["id"], "replica unowned")
+    assert unowned["subject"] == first
+
+    async def one_owner() -> bool:
+        ended = await meddler.status(first) is WorkflowExecutionStatus.COMPLETED
+        return ended and (await platform.agent(agent["id"]))["replicas"]["ready"] == 1
+
+    await eventually(one_owner, "the first replica to end")
+    assert await meddler.status(second) is WorkflowExecutionStatus.RUNNING
+    metrics = (await platform.http.get("/metrics")).text
+    assert 'bionic_repairs{kind="agent lost"}' in metrics
+    await platform.stop(agent["id"])
+
+
+async def test_each_drift_is_found_and_mended_in_one_round(meddler: Meddler) -> None:
+    platform = meddler.platform
+    names = ("deleted", "orphaned", "halved", "rolled-back", "hung")
+    agents = {name: await platform.deployed(name) for name in names}
+    ids = {name: agent["id"] for name, agent in agents.items()}
+
+    await meddler.sql("DELETE FROM agents WHERE id = :id", id=UUID(ids["deleted"]))
+    orphan = replica_workflow_id(ids["orphaned"], 1, 9)
+    deployment = agents["orphaned"]["deployment"]["id"]
+    await meddler.temporal.start_workflow(
+        "ReplicaWorkflow",
+        ReplicaInput(ids["orphaned"], agents["orphaned"]["slug"], deployment, 1, 9),
+        id=orphan,
+        task_queue=CONTROL_QUEUE,
+    )
+    halved = replica_workflow_id(ids["halved"], 1, 1)
+    await meddler.terminate(halved)
+    back = "status = 'starting', sequence = 1"
+    await meddler.sql(
+        f"UPDATE agents SET {back}, live_version = NULL WHERE id = :id", id=UUID(ids["rolled-back"])
+    )
+    await meddler.sql(f"UPDATE deployments SET {back} WHERE agent_id = :id", id=UUID(ids["rolled-back"]))
+    call_id = uuid4()
+    await meddler.sql(
+        "INSERT INTO calls (id, agent_id, version, room, status, started_at)"
+        " VALUES (:id, :agent, 1, :room, 'active', now() - interval '2 minutes')",
+        id=call_id,
+        agent=UUID(ids["hung"]),
+        room=f"nowhere-{call_id}",
+    )
+
+    done = await meddler.round()
+    assert done.agents >= len(names) - 1
+    assert done.calls >= 1
+    assert done.troubles == []
+    assert (await meddler.repaired(ids["deleted"], "agent deleted"))["agentId"] == ids["deleted"]
+    assert (await meddler.repaired(ids["orphaned"], "replica unowned"))["subject"] == orphan
+    assert (await meddler.repaired(ids["halved"], "replica lost"))["subject"] == halved
+    await meddler.repaired(ids["halved"], "replicas missing")
+    await meddler.repaired(ids["rolled-back"], "told old")
+    assert (await meddler.repaired(ids["hung"], "call open"))["subject"] == str(call_id)
+
+    call = await platform.call("GET", f"/api/calls/{call_id}")
+    assert (call["status"], call["endReason"]) == ("ended", "its room is gone")
+
+    async def all_well() -> bool:
+        gone = [await meddler.status(each) for each in (agent_workflow_id(ids["deleted"]), orphan)]
+        now = [await platform.agent(ids[name]) for name in names[1:]]
+        well = all(
+            each["status"] == "running" and each["replicas"] == {"desired": 1, "ready": 1} for each in now
+        )
+        return well and set(gone) == {WorkflowExecutionStatus.COMPLETED}
+
+    await eventually(all_well, "everything as it should be")
+    told = (await platform.agent(ids["rolled-back"]))["deployment"]
+    assert told["status"] == "running"
+    for name in names[1:]:
+        await platform.stop(ids[name])
