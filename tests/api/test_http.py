@@ -38,6 +38,7 @@ PROTECTED = [
     ("GET", "/api/agents/x/deployments"),
     ("GET", "/api/agents/x/logs"),
     ("GET", "/api/deployments/x"),
+    ("GET", "/api/repairs"),
     ("GET", "/api/calls"),
     ("GET", "/api/calls/x"),
     ("POST", "/api/calls/x/end"),

@@ -53,7 +53,7 @@ async def test_bodies(client: Client, target: str, body: Any) -> None:
 async def test_queries(client: Client, target: str, query: str) -> None:
     for path in (
         f"/api/agents/{target}/logs",
-        *("/api/agents", "/api/calls", "/api/stats/overview", "/api/livekit/rooms"),
+        *("/api/agents", "/api/calls", "/api/repairs", "/api/stats/overview", "/api/livekit/rooms"),
         *("/api/trpc/livekit.getToken", "/", "/health"),
     ):
         response = await client.get(f"{path}?{query}")

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from temporalio.client import Client, ScheduleOverlapPolicy, WorkflowExecutionStatus
 
+from activities.drifts import Comparison
 from common.keys import make_master_key
 from db.engine import Database
 from tests.support.platform import Json, Platform
@@ -38,6 +39,27 @@ class Meddler:
     async def terminate(self, workflow_id: str) -> None:
         """End a workflow without asking it."""
         await self.temporal.get_workflow_handle(workflow_id).terminate("an accident")
+
+    async def deployments(self, agent_id: str) -> tuple[str, str]:
+        """Two of which no workflow knows: one that was replaced, and one that was asked for last."""
+        ids = str(uuid4()), str(uuid4())
+        for each, status, age in zip(ids, ("running", "starting"), ("1 day", "1 minute"), strict=True):
+            await self.sql(
+                "INSERT INTO deployments"
+                " (id, agent_id, version, replicas, actor, sequence, status, created_at)"
+                f" VALUES (:id, :agent, 1, 1, 'x', 2, '{status}', now() - interval '{age}')",
+                id=UUID(each),
+                agent=UUID(agent_id),
+            )
+        # The live one is older, or it would be the one that was asked for last.
+        older = "UPDATE deployments SET created_at = now() - interval '1 hour'"
+        await self.sql(f"{older} WHERE agent_id = :agent AND actor <> 'x'", agent=UUID(agent_id))
+        return ids
+
+    async def suspects(self, page: int) -> set[tuple[str, str, str]]:
+        """What differs at the first look, with so many agents compared at a time."""
+        found = await Comparison(self.temporal, self.database, lambda: None, page).suspects()
+        return {(each.drift, each.subject, str(each.signs)) for each in found}
 
     async def status(self, workflow_id: str) -> WorkflowExecutionStatus | None:
         """How a workflow is."""
@@ -106,7 +128,7 @@ async def test_an_agent_whose_workflow_is_lost_is_brought_back(meddler: Meddler)
 
 async def test_each_drift_is_found_and_mended_in_one_round(meddler: Meddler) -> None:
     platform = meddler.platform
-    names = ("deleted", "orphaned", "halved", "rolled-back", "hung")
+    names = ("deleted", "orphaned", "halved", "rolled-back", "hung", "unheard")
     agents = {name: await platform.deployed(name) for name in names}
     ids = {name: agent["id"] for name, agent in agents.items()}
 
@@ -135,6 +157,11 @@ async def test_each_drift_is_found_and_mended_in_one_round(meddler: Meddler) -> 
         room=f"nowhere-{call_id}",
     )
 
+    forgotten, accepted = await meddler.deployments(ids["unheard"])
+    whole, by_page = await meddler.suspects(page=5000), await meddler.suspects(page=1)
+    assert whole == by_page
+    assert {subject for _, subject, _ in whole} >= {ids[name] for name in names[:4]}
+
     done = await meddler.round()
     assert done.agents >= len(names) - 1
     assert done.calls >= 1
@@ -145,6 +172,9 @@ async def test_each_drift_is_found_and_mended_in_one_round(meddler: Meddler) -> 
     await meddler.repaired(ids["halved"], "replicas missing")
     await meddler.repaired(ids["rolled-back"], "told old")
     assert (await meddler.repaired(ids["hung"], "call open"))["subject"] == str(call_id)
+
+    assert (await meddler.repaired(ids["unheard"], "deployment forgotten"))["subject"] == forgotten
+    assert (await meddler.repaired(ids["unheard"], "deployment unheard"))["subject"] == accepted
 
     call = await platform.call("GET", f"/api/calls/{call_id}")
     assert (call["status"], call["endReason"]) == ("ended", "its room is gone")
@@ -158,6 +188,7 @@ async def test_each_drift_is_found_and_mended_in_one_round(meddler: Meddler) -> 
         return well and set(gone) == {WorkflowExecutionStatus.COMPLETED}
 
     await eventually(all_well, "everything as it should be")
+    assert (await platform.agent(ids["unheard"]))["deployment"]["id"] == accepted
     told = (await platform.agent(ids["rolled-back"]))["deployment"]
     assert told["status"] == "running"
     for name in names[1:]:

@@ -21,11 +21,13 @@ from stack import Stack, StackConfig, free_ports
 from tests.support.hosts import another_host
 from tests.support.platform import Platform, offline_config
 from workflows.policy import (
+    CONTROL_QUEUE,
     HEARTBEAT_TIMEOUT,
     agent_workflow_id,
     host_workflow_id,
     replica_workflow_id,
 )
+from workflows.reconcile_types import RoundInput
 
 HISTORIES = Path(__file__).with_name("histories")
 NOWHERE = {
@@ -36,7 +38,7 @@ NOWHERE = {
 
 
 async def record() -> None:
-    """Deploy, replace, fail, kill the host, try out, stop: and keep what Temporal saw."""
+    """Deploy, replace, fail, kill the host, try out, lose, stop: and keep what Temporal saw."""
     with tempfile.TemporaryDirectory() as folder:
         config = StackConfig(state_dir=Path(folder), ports=free_ports())
         async with Stack(config) as stack:
@@ -46,6 +48,7 @@ async def record() -> None:
                 await _live(Platform(stack, http))
                 await _hosts(Platform(stack, http))
                 await _canaries(Platform(stack, http))
+                await _repairs(Platform(stack, http))
 
 
 async def _live(platform: Platform) -> None:
@@ -91,6 +94,23 @@ async def _canaries(platform: Platform) -> None:
     await platform.stop(agent["id"])
     client = await Client.connect(platform.stack.temporal_address)
     await _keep(client, "agent-on-trial", agent_workflow_id(agent["id"]))
+
+
+async def _repairs(platform: Platform) -> None:
+    """A round that brings an agent back, and the workflow that it starts."""
+    agent = await platform.deployed("brought-back")
+    client = await Client.connect(platform.stack.temporal_address)
+    handle = client.get_workflow_handle(agent_workflow_id(agent["id"]))
+    await handle.terminate("an accident")
+    await client.execute_workflow(
+        "ReconcileWorkflow", RoundInput(1.0), id="reconcile-recorded", task_queue=CONTROL_QUEUE
+    )
+    await asyncio.sleep(2)
+    await handle.signal("tell_again", 100)
+    await asyncio.sleep(1)
+    await platform.stop(agent["id"])
+    await _keep(client, "reconcile", "reconcile-recorded")
+    await _keep(client, "agent-brought-back", agent_workflow_id(agent["id"]))
 
 
 async def _keep(client: Client, name: str, workflow_id: str) -> None:
