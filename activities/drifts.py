@@ -14,8 +14,8 @@ from db.repositories.drifts import DriftRepository, ToldAgent
 from workflows.policy import AGENT_STATUS, DEPLOYMENT_ID, agent_workflow_id
 from workflows.reconcile_types import Drift, Suspect
 
-PAGE = 5000
-"""Agents that are compared at a time."""
+PAGE = 20_000
+"""Agents that are compared at a time. Temporal looks through all that runs for each such page."""
 
 LIST_PAGE = 1000
 """The most that Temporal lists at a time."""

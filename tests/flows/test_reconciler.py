@@ -8,14 +8,21 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
-from temporalio.client import Client, ScheduleOverlapPolicy, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionResult,
+    ScheduleOverlapPolicy,
+    WorkflowExecutionStatus,
+)
 
 from activities.drifts import Comparison
 from common.keys import make_master_key
 from db.engine import Database
 from tests.support.platform import Json, Platform
+from tests.support.temporal import details
 from tests.support.waiting import eventually
-from workflows.policy import CONTROL_QUEUE, RECONCILE, agent_workflow_id, replica_workflow_id
+from workflows.policy import CONTROL_QUEUE, RECONCILE, RECONCILE_EVERY, agent_workflow_id, replica_workflow_id
 from workflows.reconcile import ReconcileWorkflow
 from workflows.reconcile_types import Round, RoundInput
 from workflows.types import ReplicaInput
@@ -91,13 +98,31 @@ async def meddler(platform: Platform) -> AsyncIterator[Meddler]:
     await database.close()
 
 
+async def test_the_schedule_starts_one_round_at_a_time(meddler: Meddler) -> None:
+    schedule = meddler.temporal.get_schedule_handle(RECONCILE)
+    before = await schedule.describe()
+    assert before.schedule.spec.intervals[0].every == RECONCILE_EVERY
+    assert before.schedule.policy.overlap is ScheduleOverlapPolicy.SKIP
+    await schedule.trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
+
+    async def another() -> ScheduleActionResult | None:
+        info = (await schedule.describe()).info
+        return info.recent_actions[-1] if info.num_actions > before.info.num_actions else None
+
+    started = (await eventually(another, "a round that the schedule started", seconds=30)).action
+    assert isinstance(started, ScheduleActionExecutionStartWorkflow)
+    handle = meddler.temporal.get_workflow_handle(started.workflow_id, result_type=Round)
+    done: Round = await handle.result()
+    assert done.agents >= 1
+    assert (await details(handle)).startswith(f"compared {done.agents} agents")
+
+
 async def test_an_agent_whose_workflow_is_lost_is_brought_back(meddler: Meddler) -> None:
     platform = meddler.platform
     agent = await platform.deployed("lost")
     first, second = (replica_workflow_id(agent["id"], 1, number) for number in (1, 2))
     await meddler.terminate(agent_workflow_id(agent["id"]))
-    schedule = meddler.temporal.get_schedule_handle(RECONCILE)
-    await schedule.trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
+    await meddler.round()
     lost = await meddler.repaired(agent["id"], "agent lost")
     assert "version 1 is deployed again" in lost["what"]
 

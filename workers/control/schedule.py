@@ -32,7 +32,7 @@ RPC_TIMEOUT = timedelta(seconds=5)
 CATCH_UP = timedelta(seconds=10)
 """A round that was missed is not made up for: the next one finds the same."""
 
-KEEP_SECONDS = 60.0
+KEEP_SECONDS = 15.0
 """Between two looks whether it is there: Temporal may lose all that it knows."""
 
 
@@ -58,7 +58,8 @@ async def ensure_schedule(client: Client, *, renew: bool) -> None:
     Somebody who has paused it had a reason: it stays paused.
     """
     try:
-        await client.create_schedule(RECONCILE, schedule(), rpc_timeout=RPC_TIMEOUT)
+        # At once: where there is none, Temporal may have lost everything else as well.
+        await client.create_schedule(RECONCILE, schedule(), trigger_immediately=True, rpc_timeout=RPC_TIMEOUT)
     except ScheduleAlreadyRunningError:
         if renew:
             handle = client.get_schedule_handle(RECONCILE)
