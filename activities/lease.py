@@ -6,7 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -48,12 +48,12 @@ class Lease:
         self.figures = figures
         self._listeners = 0
 
-    async def take(self) -> None:
-        """Be the host of that name from now on, whoever was it before."""
+    async def take(self) -> datetime:
+        """Be the host of that name, whoever was it before; returns since when, by Temporal's clock."""
         # First: an answer that does not come may have been taken all the same.
         self.over = asyncio.Event()
         self.doubt.set()
-        await self._client.start_workflow(
+        handle = await self._client.start_workflow(
             "HostWorkflow",
             HostInput(self.name, self.process),
             id=policy.host_workflow_id(self.name),
@@ -63,6 +63,7 @@ class Lease:
             static_summary=f"host {self.name}",
             memo={policy.PROCESS: self.process},
         )
+        return (await handle.describe(rpc_timeout=RPC_TIMEOUT)).start_time
 
     @activity.defn
     async def keep_host(self, host: HostInput) -> None:

@@ -9,7 +9,7 @@ import resource
 from asyncio import Task
 from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -101,16 +101,15 @@ def figures(tenants: Collection[Tenant], capacity: Capacity, door: Door) -> Host
     )
 
 
-async def begin(client: Client, database: Database, lease: Lease) -> None:
-    """Be the host of that name from now on; what the process before it carried is free for any host.
+async def free_the_last(activities: HostActivities, since: datetime) -> None:
+    """What the process before this one carried is free for any host; `since` then the name is ours.
 
     That process is dead: nobody else could have its name.
     """
-    reason = f"The process of host {lease.name} that carried it is gone."
-    agents = await HandOn(client, database, lease.name, reason).all()
-    if agents:
+    reason = f"The process of host {activities.host} that carried it is gone."
+    hand_on = HandOn(activities.client, activities.database, activities.host, reason, since)
+    if agents := await hand_on.all():
         logger.info("the agents of this host's last process are free", extra={"agents": agents})
-    await lease.take()
 
 
 async def mind_the_lost(activities: HostActivities) -> None:
@@ -163,15 +162,13 @@ async def run(settings: Settings) -> None:
             tenants: dict[str, Tenant] = {}
             capacity, door = Capacity(limits(settings), usage), Door()
             lease = Lease(client, name, lambda: figures(tenants.values(), capacity, door))
-            async with kept_agent_logs(database, name), kept(begin(client, database, lease)) as beginning:
+            async with kept_agent_logs(database, name):
                 facilities = open_facilities(capacity, settings.bionic_call_memory_mb)
                 async with aiohttp.ClientSession() as http, facilities as shared:
                     activities = HostActivities(
                         lease, database, client, settings, http, shared, Losses(database), tenants, door
                     )
-                    await asyncio.gather(*beginning)
-                    logger.info("runtime host ready", extra={"host": name})
-                    await host(activities, stop)
+                    await host(activities, await lease.take(), stop)
     finally:
         await database.close()
 
@@ -182,8 +179,8 @@ async def able_to_hold_calls(activities: HostActivities) -> None:
     await asyncio.Event().wait()
 
 
-async def host(activities: HostActivities, stop: asyncio.Event) -> None:
-    """Take agents until `stop`; return when the last call is over."""
+async def host(activities: HostActivities, since: datetime, stop: asyncio.Event) -> None:
+    """Take agents until `stop`; return when the last call is over. Since `since` the host's name is ours."""
     minding = (
         Presence(activities.database, activities.lease, activities.door).keep(),
         activities.lease.watch(),
@@ -193,6 +190,9 @@ async def host(activities: HostActivities, stop: asyncio.Event) -> None:
     workers = running(*host_workers(activities.client, activities))
     try:
         async with kept(*minding) as kin, workers as ended:
+            # Not before agents are asked for: Temporal hands over at once what somebody waits for.
+            await free_the_last(activities, since)
+            logger.info("runtime host ready", extra={"host": activities.host})
             await run_until_stopped(stop, ended, *kin)
             logger.info("going: handing over", extra={"agents": len(activities.tenants)})
     finally:
