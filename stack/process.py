@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _MAX_LINE = 16 * 1024
@@ -134,22 +136,30 @@ class ChildProcess:
         self.kill_group()
         with suppress(TimeoutError):
             async with asyncio.timeout(_GONE_SECONDS):
-                while _group_exists(self.pid):  # noqa: ASYNC110 - the system sends no event for this
-                    await asyncio.sleep(0.01)
+                while _group_lives(self.pid):  # noqa: ASYNC110 - the system sends no event for this
+                    await asyncio.sleep(0.02)
         done, _ = await asyncio.wait({self._pump}, timeout=1.0)
         if not done:
             self._pump.cancel()
             await asyncio.wait({self._pump})
 
 
-def _group_exists(group: int) -> bool:
+def _group_lives(group: int) -> bool:
+    """Whether a process of the group still runs. Those that nobody has buried yet hold nothing."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    return any(_lives_in(group, process) for process in psutil.process_iter())
+
+
+def _lives_in(group: int, process: psutil.Process) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, PermissionError, psutil.Error):
+        return False
 
 
 def _group_of(user: str) -> int:

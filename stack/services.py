@@ -203,6 +203,8 @@ def _temporal_command(config: StackConfig, at: Addresses, binary: str) -> tuple[
         # A host that is frozen would be given agents for another minute: its connections look well.
         *("--dynamic-config-value", 'frontend.keepAliveTime="4s"'),
         *("--dynamic-config-value", 'frontend.keepAliveTimeout="4s"'),
+        # Else timers that are due within a second wait for its end: the next try of a lost agent is one.
+        *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="100ms"'),
         *attributes,
     )
 
