@@ -8,6 +8,7 @@ import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import aiohttp
 
@@ -71,7 +72,8 @@ async def _get_ready(pool: JobPool) -> None:
 class HostedAgent:
     """One version of an agent, registered with LiveKit under each of its names.
 
-    Every name is a websocket of its own; every call is a process of its own.
+    Every name is a websocket of its own; every call is a process of its own. The first name is the one that
+    tokens dispatch.
     """
 
     def __init__(
@@ -209,19 +211,23 @@ class HostedAgent:
         """Return once `leave` was called."""
         await self._told.wait()
 
-    def leave(self, seconds: float) -> asyncio.Task[None]:
+    def leave(self, seconds: float, *, notice: float = 0.0) -> asyncio.Task[None]:
         """Take no new calls; end with the running ones, or after `seconds`. Said again, the earlier counts.
 
+        Said first, it takes calls by the first name for another `notice` seconds: tokens are on their way.
         The task it gives is done when nothing of the agent is left here.
         """
         self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
         self._told.set()
         if self._departure is None:
-            self._departure = asyncio.create_task(self._depart(), name=f"departure of {self._slug}")
+            self._departure = asyncio.create_task(self._depart(notice), name=f"departure of {self._slug}")
         return self._departure
 
-    async def _depart(self) -> None:
-        draining = [asyncio.create_task(registration.drain()) for registration in self._registrations]
+    async def _depart(self, notice: float) -> None:
+        notices = chain([notice], repeat(0.0))
+        draining = [
+            asyncio.create_task(_drain(*each)) for each in zip(self._registrations, notices, strict=False)
+        ]
         try:
             await self._until_deadline(draining)
         finally:
@@ -252,3 +258,8 @@ class HostedAgent:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         logger.info("left this host: no call is left here", extra={"agent": self._slug})
+
+
+async def _drain(registration: Registration, notice: float) -> None:
+    await asyncio.sleep(notice)
+    await registration.drain()

@@ -1,4 +1,4 @@
-"""The two servers, built once from pinned Go modules and kept for every checkout of this user."""
+"""The servers, built once from pinned Go modules and kept for every checkout of this user."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class Server:
 
 LIVEKIT = Server("livekit-server", "github.com/livekit/livekit-server/cmd/server", "about 3 minutes")
 TEMPORAL = Server("temporal", "github.com/temporalio/cli/cmd/temporal", "about 5 minutes")
+TOXIPROXY = Server("toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server", "some seconds")
+"""For the tests alone: it stands before a server and takes it away when it is told to."""
 
 
 def user_cache() -> Path:

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         up.add_argument(flag, type=int, metavar="PORT", dest=variable, help=f"or {variable}")
     prepare = commands.add_parser("prepare", help="build servers and web apps, start nothing")
     prepare.add_argument(
-        "--tests", action="store_true", help="also what only the tests need: a browser, Compose"
+        "--tests", action="store_true", help="also what only the tests need: a browser, Compose, Toxiproxy"
     )
     npm = commands.add_parser("npm", help="run a script of a web app, with Node from wherever it is")
     npm.add_argument("folder", type=Path)
@@ -72,7 +72,7 @@ async def _run(arguments: argparse.Namespace, terminal: Terminal) -> None:
     else:
         await prepare_all(StackConfig(), progress)
         if arguments.tests:
-            await ensure_test_tools()
+            await ensure_test_tools(progress)
 
 
 def _config(arguments: argparse.Namespace) -> StackConfig:

@@ -1,4 +1,4 @@
-"""What only the tests need from the system: a browser, and Compose to read the compose file."""
+"""What only the tests need: a browser, Compose to read the compose file, a proxy that fails when told to."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stack import toolchain
+from stack.build import TOXIPROXY, server_binary
 from stack.config import StackError
+from stack.progress import Progress
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC_BROWSER = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 _INSTALL = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "--no-install-recommends")
 
 
-async def ensure_test_tools() -> None:
-    """Install what is missing from the system's packages; raises `StackError` with the cure if it can't."""
+async def ensure_test_tools(progress: Progress) -> None:
+    """Install or build what is missing; raises `StackError` with the cure if it can't."""
     await _ensure(browser, "chromium", "Install Chromium or Google Chrome: the end-to-end tests drive it.")
     compose = await _compose()
     await _ensure(
@@ -24,6 +26,7 @@ async def ensure_test_tools() -> None:
         "docker-compose",
         "Install docker-compose (no Docker engine is needed): the tests read docker-compose.yml with it.",
     )
+    await server_binary(TOXIPROXY, progress)
 
 
 def browser() -> str | None:

@@ -138,11 +138,14 @@ class Fleet:
             ),
         )
 
-    async def drain(self, replicas: Iterable[Replica], seconds: float) -> None:
-        """Have `replicas` take no more calls and end. Returns when they are told, not when they ended."""
-        await asyncio.gather(*(self._drain(replica, seconds) for replica in list(replicas)))
+    async def drain(self, replicas: Iterable[Replica], seconds: float, notice: float = 0.0) -> None:
+        """Have `replicas` take no more calls and end. Returns when they are told, not when they ended.
 
-    async def _drain(self, replica: Replica, seconds: float) -> None:
+        During `notice`, in seconds, they still take the calls of those who have a token for their version.
+        """
+        await asyncio.gather(*(self._drain(replica, seconds, notice) for replica in list(replicas)))
+
+    async def _drain(self, replica: Replica, seconds: float, notice: float) -> None:
         if replica.status is Status.FAILED:
             self._state.replicas.pop(replica.id, None)
             return
@@ -150,7 +153,8 @@ class Fleet:
         self._chronicle.show(replica)
         handle = workflow.get_external_workflow_handle(replica.id)
         try:
-            await handle.signal(ReplicaWorkflow.stop, StopReplica(seconds, replica.host, replica.attempt))
+            order = StopReplica(seconds, replica.host, replica.attempt, notice)
+            await handle.signal(ReplicaWorkflow.stop, order)
         except ApplicationError:
             if replica.id in self._state.replicas:
                 self._ended(replica, Status.STOPPED, "Its workflow is gone.")

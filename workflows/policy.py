@@ -53,6 +53,9 @@ error that retrying can't cure says so itself."""
 RELEASE_TIMEOUT = timedelta(seconds=15)
 """How long a host has to take up the order to drain; one that does not is told by its next heartbeat."""
 
+NOTICE = timedelta(seconds=5)
+"""How long a replaced version still takes calls: tokens name their version, and some are on their way."""
+
 HEARTBEAT = timedelta(seconds=4)
 """Between two heartbeats of a host, and of an agent that is not registered yet."""
 

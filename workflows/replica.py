@@ -58,7 +58,9 @@ class ReplicaWorkflow:
         try:
             return await workflow.execute_activity(
                 signatures.release_agent,
-                ReleaseInput(workflow.info().workflow_id, order.attempt, order.drain_seconds),
+                ReleaseInput(
+                    workflow.info().workflow_id, order.attempt, order.drain_seconds, order.notice_seconds
+                ),
                 task_queue=policy.host_queue(host),
                 schedule_to_close_timeout=policy.RELEASE_TIMEOUT,
                 summary=f"drain up to {order.drain_seconds:g} s",

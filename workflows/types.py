@@ -275,6 +275,8 @@ class StopReplica:
     drain_seconds: float
     host: str | None
     attempt: int
+    notice_seconds: float = 0.0
+    """How long those who have a token for this version may still come."""
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,7 @@ class ReleaseInput:
     replica_id: str
     attempt: int
     drain_seconds: float
+    notice_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
+
 from stack.config import PROJECT
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
@@ -27,6 +29,18 @@ async def reaches(platform: Platform, name: str, status: str, seconds: float = 3
         return host if host and host["status"] == status else None
 
     return await eventually(look, f"host {name} {status}", seconds=seconds)
+
+
+async def carriers(platform: Platform, agent_id: str) -> list[str | None]:
+    """The hosts of an agent's running replicas, as its workflow told Postgres."""
+    database = await asyncpg.connect(platform.stack.database_url)
+    try:
+        rows = await database.fetch(
+            "SELECT host FROM replicas WHERE agent_id = $1 AND status = 'running'", agent_id
+        )
+    finally:
+        await database.close()
+    return [row["host"] for row in rows]
 
 
 @asynccontextmanager
