@@ -1,0 +1,27 @@
+"""A few steps of everything in any order; `make chaos` takes many."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.chaos.machine import run_machine
+from tests.chaos.world import World, a_world
+
+pytestmark = pytest.mark.integration
+
+SEEDS = (1,)
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+async def world() -> AsyncIterator[World]:
+    """A platform of its own: what is done to it shall not be told by other tests' failures."""
+    async with a_world() as made:
+        yield made
+
+
+@pytest.mark.parametrize("number", SEEDS)
+async def test_whatever_happens_what_was_promised_holds(world: World, number: int) -> None:
+    await run_machine(world, number, STEPS, print)
