@@ -114,7 +114,7 @@ class AgentWorkflow:
             reason = f"Replaced by version {deployment.request.version}."
             self._chronicle.tell(previous, Status.DRAINING, actor, reason)
         rest = [replica for replica in self._fleet.all() if replica not in replicas and not replica.draining]
-        await self._fleet.drain(rest, deployment.request.drain_seconds, policy.NOTICE.total_seconds())
+        await self._fleet.drain(rest, deployment.request.drain_seconds, replaced=previous)
         self._close()
 
     async def _wind_down(self, stop: StopRequest) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
@@ -107,7 +108,7 @@ class Fleet:
         self._chronicle.show(replica)
         return replica
 
-    def adopt(self, replicas: Iterable[Replica], deployment: Deployment) -> None:
+    def adopt(self, replicas: Collection[Replica], deployment: Deployment) -> None:
         """`replicas`, some of which served another deployment of this version, serve this one."""
         for replica in replicas:
             if replica.deployment_id != deployment.request.deployment_id:
@@ -138,14 +139,20 @@ class Fleet:
             ),
         )
 
-    async def drain(self, replicas: Iterable[Replica], seconds: float, notice: float = 0.0) -> None:
+    async def drain(
+        self, replicas: Collection[Replica], seconds: float, replaced: Deployment | None = None
+    ) -> None:
         """Have `replicas` take no more calls and end. Returns when they are told, not when they ended.
 
-        During `notice`, in seconds, they still take the calls of those who have a token for their version.
+        Those that served the `replaced` deployment still take callers who have a token for it.
         """
-        await asyncio.gather(*(self._drain(replica, seconds, notice) for replica in list(replicas)))
+        known = replaced.request.deployment_id if replaced else None
+        notices = {replica.id: policy.NOTICE for replica in replicas if replica.deployment_id == known}
+        await asyncio.gather(
+            *(self._drain(each, seconds, notices.get(each.id, timedelta())) for each in list(replicas))
+        )
 
-    async def _drain(self, replica: Replica, seconds: float, notice: float) -> None:
+    async def _drain(self, replica: Replica, seconds: float, notice: timedelta) -> None:
         if replica.status is Status.FAILED:
             self._state.replicas.pop(replica.id, None)
             return
@@ -153,7 +160,7 @@ class Fleet:
         self._chronicle.show(replica)
         handle = workflow.get_external_workflow_handle(replica.id)
         try:
-            order = StopReplica(seconds, replica.host, replica.attempt, notice)
+            order = StopReplica(seconds, replica.host, replica.attempt, notice.total_seconds())
             await handle.signal(ReplicaWorkflow.stop, order)
         except ApplicationError:
             if replica.id in self._state.replicas:
