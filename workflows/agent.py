@@ -8,6 +8,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from common.status import Status
+    from workflows import policy
     from workflows.canary import Canary
     from workflows.chronicle import Chronicle
     from workflows.errors import refuse
@@ -102,7 +103,8 @@ class AgentWorkflow:
     async def _give_up(self, deployment: Deployment, actor: str, reason: str) -> None:
         """The rollout failed. What serves goes on; what this or a superseded rollout began ends."""
         self._chronicle.tell(deployment, Status.FAILED, actor, reason)
-        await self._fleet.drain(self._fleet.strays(self._state.live), deployment.request.drain_seconds)
+        strays = self._fleet.strays(self._state.live)
+        await self._fleet.drain(strays, deployment.request.drain_seconds, policy.NOTICE)
 
     async def _take_over(self, deployment: Deployment, replicas: list[Replica], actor: str) -> None:
         """Make `deployment` the live one and let the others drain."""
@@ -114,7 +116,7 @@ class AgentWorkflow:
             reason = f"Replaced by version {deployment.request.version}."
             self._chronicle.tell(previous, Status.DRAINING, actor, reason)
         rest = [replica for replica in self._fleet.all() if replica not in replicas and not replica.draining]
-        await self._fleet.drain(rest, deployment.request.drain_seconds, replaced=previous)
+        await self._fleet.drain(rest, deployment.request.drain_seconds, policy.NOTICE)
         self._close()
 
     async def _wind_down(self, stop: StopRequest) -> None:

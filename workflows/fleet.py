@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Iterable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -108,7 +108,7 @@ class Fleet:
         self._chronicle.show(replica)
         return replica
 
-    def adopt(self, replicas: Collection[Replica], deployment: Deployment) -> None:
+    def adopt(self, replicas: Iterable[Replica], deployment: Deployment) -> None:
         """`replicas`, some of which served another deployment of this version, serve this one."""
         for replica in replicas:
             if replica.deployment_id != deployment.request.deployment_id:
@@ -140,17 +140,13 @@ class Fleet:
         )
 
     async def drain(
-        self, replicas: Collection[Replica], seconds: float, replaced: Deployment | None = None
+        self, replicas: Iterable[Replica], seconds: float, notice: timedelta = timedelta()
     ) -> None:
         """Have `replicas` take no more calls and end. Returns when they are told, not when they ended.
 
-        Those that served the `replaced` deployment still take callers who have a token for it.
+        During `notice` they still take the calls of those who have a token for their version.
         """
-        known = replaced.request.deployment_id if replaced else None
-        notices = {replica.id: policy.NOTICE for replica in replicas if replica.deployment_id == known}
-        await asyncio.gather(
-            *(self._drain(each, seconds, notices.get(each.id, timedelta())) for each in list(replicas))
-        )
+        await asyncio.gather(*(self._drain(replica, seconds, notice) for replica in list(replicas)))
 
     async def _drain(self, replica: Replica, seconds: float, notice: timedelta) -> None:
         if replica.status is Status.FAILED:
