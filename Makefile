@@ -12,13 +12,14 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(STATE)/pycache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench fix sync
+.PHONY: help up test check bench chaos fix sync
 
 help:
 	@echo "make up     everything on this machine, with a demo agent to talk to"
 	@echo "make test   all tests, on real servers and a real browser"
 	@echo "make check  format, lint, types, import rules"
 	@echo "make bench  the benchmarks, as ratios against a stock worker"
+	@echo "make chaos  everything goes wrong, at random and for long; whatever was promised must hold"
 	@echo "make fix    format, and repair what the linter can"
 
 up: sync
@@ -37,6 +38,10 @@ check: sync
 
 bench: sync
 	@exec $(RUN) python -m benchmarks $(ARGS)
+
+chaos: sync
+	@$(RUN) python -m stack prepare --tests
+	@exec $(RUN) python -m tests.chaos $(ARGS)
 
 fix: sync
 	@$(RUN) ruff check --fix-only .
