@@ -11,7 +11,8 @@ from tests.chaos.world import World, a_world
 
 pytestmark = pytest.mark.integration
 
-SEEDS = (1,)
+SEED = 13
+"""Much happens in little time: hosts come, are killed and frozen, wishes meet servers that are just killed."""
 STEPS = 12
 
 
@@ -22,6 +23,5 @@ async def world() -> AsyncIterator[World]:
         yield made
 
 
-@pytest.mark.parametrize("number", SEEDS)
-async def test_whatever_happens_what_was_promised_holds(world: World, number: int) -> None:
-    await run_machine(world, number, STEPS, print)
+async def test_whatever_happens_what_was_promised_holds(world: World) -> None:
+    await run_machine(world, SEED, STEPS, print)

@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
-CRASHES = 4
+CRASHES = 3
 """Job processes that die as soon as they have a call; more than wait for one."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 from asyncio.subprocess import Process
@@ -17,7 +16,7 @@ from tests.support.caller import calling
 from tests.support.hosts import another_host, listed
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
-from workflows.policy import HEARTBEAT_TIMEOUT, host_workflow_id
+from workflows.policy import host_workflow_id
 
 pytestmark = pytest.mark.integration
 
@@ -102,29 +101,3 @@ async def test_a_frozen_host_that_wakes_gives_way_and_begins_anew(platform: Plat
         async with calling(token["url"], token["token"]) as caller:
             await caller.hears("Hello, how can I help?")
             assert len(caller.agents) == 1
-
-
-async def test_agents_do_not_begin_anew_because_temporal_was_away(platform: Platform) -> None:
-    agent = await platform.deployed("patient")
-    hosts = (await platform.call("GET", "/api/hosts"))["items"]
-    (host,) = [each for each in hosts if each["status"] == "up" and each["name"] != OTHER]
-    await platform.stack.stop("temporal")
-    await asyncio.sleep(HEARTBEAT_TIMEOUT.total_seconds() + 1)  # what is tested is that this time passes
-    await platform.stack.start("temporal")
-    handle = (await _temporal(platform)).get_workflow_handle(host_workflow_id(host["name"]))
-
-    async def heard_again() -> bool:
-        described = await handle.describe()
-        pending = described.raw_description.pending_activities
-        began = [a.last_started_time.ToDatetime() for a in pending if a.activity_type.name == "keep_host"]
-        history = await handle.fetch_history()
-        timeouts = [e for e in history.events if e.HasField("activity_task_timed_out_event_attributes")]
-        return bool(timeouts and began)
-
-    await eventually(heard_again, "the host is listened to again", seconds=60)
-    now = await platform.reaches(agent["id"], "running")
-    assert now["deployment"]["attempt"] == 1
-    token = await platform.token(agent["slug"])
-    async with calling(token["url"], token["token"]) as caller:
-        await caller.hears("Hello, how can I help?")
-    await platform.stop(agent["id"])

@@ -60,6 +60,7 @@ class World:
     client: Client
     agent_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     records: list[RecordInput] = field(default_factory=list)
+    releases: list[ReleaseInput] = field(default_factory=list)
     hosted: dict[str, asyncio.Event] = field(default_factory=dict)
     invalid: dict[int, str] = field(default_factory=dict)
     """Versions that validation refuses, and why."""
@@ -117,6 +118,7 @@ class World:
     @activity.defn
     async def release_agent(self, request: ReleaseInput) -> bool:
         """Let the replica go."""
+        self.releases.append(request)
         if request.replica_id not in self.hosted:
             return False
         self.hosted[request.replica_id].set()

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from common.status import Status
 from tests.support.waiting import eventually
 from tests.workflows.conftest import World
-from workflows.policy import agent_workflow_id
+from workflows.policy import NOTICE, agent_workflow_id
 from workflows.types import Seen
 
 pytestmark = pytest.mark.integration
@@ -59,6 +59,13 @@ async def test_a_new_version_serves_before_the_old_one_goes(world: World) -> Non
         f"agent-{world.agent_id}-v2-r2": R,
     }
     assert await world.hosting(1) == [f"agent-{world.agent_id}-v2-r2"]
+    notice = NOTICE.total_seconds()
+    assert [each.notice_seconds for each in world.releases] == [notice], (
+        "those with its token are on their way"
+    )
+    await world.stop()
+    await world.told(Status.STOPPED, second.deployment_id)
+    assert [each.notice_seconds for each in world.releases] == [notice, 0], "nobody is to come any more"
 
 
 async def test_a_refused_version_fails_with_its_reason_and_the_old_one_stays(world: World) -> None:
