@@ -12,7 +12,7 @@ from tests.chaos.world import World, a_world
 pytestmark = pytest.mark.integration
 
 SEED = 13
-"""Much happens in little time: hosts come, are killed and frozen, wishes meet servers that are just killed."""
+"""Much happens in little time: hosts come, are killed and frozen, wishes meet servers just killed."""
 STEPS = 12
 
 
