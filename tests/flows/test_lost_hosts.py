@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.support.caller import calling
-from tests.support.hosts import another_host, listed
+from tests.support.hosts import another_host, reaches
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
 from workflows.policy import host_workflow_id
@@ -68,9 +68,7 @@ async def test_a_lost_hosts_agents_are_taken_over_by_another_host(platform: Plat
         back = await _all_back(platform, agent)
     causes = [t["reason"] for t in back["deployment"]["transitions"] if t["status"] == "degraded"]
     assert any("lost" in cause for cause in causes)
-    lost = await listed(platform, OTHER)
-    assert lost is not None
-    assert lost["status"] == "silent"
+    await reaches(platform, OTHER, "silent")
 
     story = await (await _temporal(platform)).get_workflow_handle(host_workflow_id(OTHER)).fetch_history()
     looks = [e.activity_task_completed_event_attributes.result for e in story.events if e.event_type == DONE]
