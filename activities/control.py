@@ -26,7 +26,8 @@ from db.repositories.agents import AgentRepository
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition, ReplicaState
 from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
-from workflows.types import RecordInput, ValidateInput, ValidateResult
+from workflows.record_types import RecordInput
+from workflows.types import ValidateInput, ValidateResult
 
 logger = logging.getLogger(__name__)
 

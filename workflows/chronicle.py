@@ -10,15 +10,12 @@ with workflow.unsafe.imports_passed_through():
     from common.status import Status
     from workflows import policy, signatures
     from workflows.reconcile_types import Account
+    from workflows.record_types import AgentSummary, RecordInput, ReplicaView, Transition
     from workflows.types import (
         AgentInput,
         AgentState,
-        AgentSummary,
         Deployment,
-        RecordInput,
         Replica,
-        ReplicaView,
-        Transition,
     )
 
 

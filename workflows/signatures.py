@@ -7,7 +7,8 @@ from temporalio import activity
 from workflows.canary_types import TrialInput, TrialResult
 from workflows.host_types import HostInput, Inquest
 from workflows.reconcile_types import Look, Mended, Suspect
-from workflows.types import RecordInput, ReleaseInput, ReplicaInput, ValidateInput, ValidateResult
+from workflows.record_types import RecordInput
+from workflows.types import ReleaseInput, ReplicaInput, ValidateInput, ValidateResult
 
 
 @activity.defn

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, assume, seed, settings
 from hypothesis import strategies as st
@@ -24,42 +22,16 @@ from hypothesis.stateful import (
 )
 
 from tests.chaos.invariants import Invariants
+from tests.chaos.run import Run, Tell
 from tests.chaos.subjects import Subject, Wishes
 from tests.chaos.world import GUEST, OWN, World
 from workflows.policy import HEARTBEAT_TIMEOUT
-
-T = TypeVar("T")
-Tell = Callable[[str], None]
 
 MAX_AGENTS = 3
 LONG = HEARTBEAT_TIMEOUT.total_seconds() + 4
 """Seconds after which a frozen host is taken for lost."""
 
-STEP_SECONDS = 300.0
 SERVICES = ("api", "control", "temporal", "livekit", "postgres", "runtime")
-
-
-@dataclass
-class Run:
-    """One run of the machine, from a seed."""
-
-    world: World
-    loop: asyncio.AbstractEventLoop
-    """The one on which everything happens; the machine itself runs in a thread."""
-    tell: Tell
-    steps: list[str] = field(default_factory=list)
-    failure: BaseException | None = None
-    began: float = field(default_factory=time.monotonic)
-
-    def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something on the loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(STEP_SECONDS)
-
-    def note(self, text: str) -> None:
-        """Tell of a step, with the time."""
-        line = f"{time.monotonic() - self.began:6.1f} s  {text}"
-        self.steps.append(line)
-        self.tell(line)
 
 
 class Machine(RuleBasedStateMachine):

@@ -33,12 +33,12 @@ from workflows.policy import (
     agent_workflow_id,
     host_queue,
 )
+from workflows.record_types import RecordInput
 from workflows.replica import ReplicaWorkflow
 from workflows.types import (
     AgentInput,
     DeploymentState,
     DeployRequest,
-    RecordInput,
     ReleaseInput,
     ReplicaChanged,
     ReplicaInput,

@@ -8,7 +8,8 @@ from common.status import Status
 from tests.support.waiting import eventually
 from tests.workflows.conftest import World
 from workflows.canary_types import CanaryStep, Share
-from workflows.types import DeploymentState, RecordInput
+from workflows.record_types import RecordInput
+from workflows.types import DeploymentState
 
 pytestmark = pytest.mark.integration
 
