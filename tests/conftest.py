@@ -29,7 +29,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
         env={
             "BIONIC_DRAIN_SECONDS": "5",
             "BIONIC_TRUSTED_PROXIES": "127.0.0.1",
-            "BIONIC_MAX_CALLS": "100",
+            "BIONIC_MAX_CALLS": "1000",
             "BIONIC_MAX_CPU": "1",
         },
     )
