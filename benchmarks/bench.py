@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from stack.ports import free_ports
 _HEALTHY_SECONDS = 60.0
 _REQUEST_SECONDS = 60.0
 _AT_ONCE = 4
+_HASTE = {"BIONIC_DRAIN_SECONDS": "5"}
+"""A host that is restarted does not wait for long."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,11 @@ class Agent:
     @property
     def names(self) -> tuple[str, str]:
         """What its first version registers with LiveKit: it is up once both are."""
-        return (f"{self.slug}@v1", self.slug)
+        return (self.version(1), self.slug)
+
+    def version(self, number: int) -> str:
+        """The name of one version alone."""
+        return f"{self.slug}@v{number}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,11 @@ class Bench:
     livekit: api.LiveKitAPI
 
     async def _post(self, path: str, body: object, expect: int) -> tuple[float, Any]:
-        async with self.http.post(f"{self.stack.api_url}{path}", json=body) as response:
+        return await self._ask("POST", path, expect, json=body)
+
+    async def _ask(self, method: str, path: str, expect: int, **more: Any) -> tuple[float, Any]:
+        """When the answer came, and what it is."""
+        async with self.http.request(method, f"{self.stack.api_url}{path}", **more) as response:
             at = time.time()
             if response.status != expect:
                 raise StackError(f"{path} answered {response.status}: {await response.text()}")
@@ -99,6 +110,23 @@ class Bench:
         accepted, _ = await self._post(f"/api/agents/{agent.id}/deploy", {}, 202)
         return Accepted(agent, sent, accepted)
 
+    async def change(self, agent: Agent, instructions: str) -> None:
+        """Another draft: the next deploy makes a version of it."""
+        body = {"config": {**CONFIG, "instructions": instructions}}
+        await self._ask("PATCH", f"/api/agents/{agent.id}", 200, json=body)
+
+    async def token(self, agent: Agent) -> tuple[str, str]:
+        """A token for a room of its own, as a widget gets it, and the room's name."""
+        wish = {"input": json.dumps({"agentId": agent.id})}
+        _, body = await self._ask("GET", "/api/trpc/livekit.getToken", 200, params=wish)
+        data = body["result"]["data"]
+        return str(data["token"]), str(data["room"])
+
+    async def host_is_up(self, name: str) -> bool:
+        """Whether the platform lists a runtime host of that name as there."""
+        _, body = await self._ask("GET", "/api/hosts", 200)
+        return any(host["name"] == name and host["status"] == "up" for host in body["items"])
+
     async def registered(self, *agents: Agent, after: float, seconds: float = 60.0) -> dict[str, float]:
         """By slug, when the last name of each agent was registered with LiveKit."""
         names = [name for agent in agents for name in agent.names]
@@ -116,7 +144,7 @@ class Bench:
     def pids(self) -> dict[str, int]:
         """The main process of each service that runs."""
         services = (self.stack.service(name) for name in self.stack.config.services if name != "migrations")
-        return {service.spec.name: service.pid for service in services}
+        return {service.spec.name: service.pid for service in services if service.running}
 
     async def settle(self, *more: int, seconds: float = 20.0) -> bool:
         """Wait until our processes and those of `more` are at rest."""
@@ -124,13 +152,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def open_bench() -> AsyncIterator[Bench]:
+async def open_bench(env: Mapping[str, str] = _HASTE) -> AsyncIterator[Bench]:
     """A fresh stack with nothing in it; gone at the end of the block, with all its files."""
     registrations = Registrations()
     with tempfile.TemporaryDirectory(prefix="bionic-bench-", ignore_cleanup_errors=True) as folder:
-        config = StackConfig(
-            state_dir=Path(folder), ports=free_ports(), env={"BIONIC_DRAIN_SECONDS": "5"}, verbose=True
-        )
+        config = StackConfig(state_dir=Path(folder), ports=free_ports(), env=env, verbose=True)
         async with Stack(config, output=registrations) as stack:
             await stack.wait_healthy(_HEALTHY_SECONDS)
             headers = {"Authorization": f"Bearer {stack.api_key}"}

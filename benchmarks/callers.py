@@ -8,45 +8,79 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from livekit import api, rtc
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Agent, Bench
 
-_JOIN_SECONDS = 8.0
+JOIN_SECONDS = 8.0
 """After that it never comes: LiveKit does not dispatch twice."""
 
 
-@dataclass(frozen=True)
 class Caller:
-    """A participant alone in a room."""
+    """A participant in a room where nobody but an agent comes."""
 
-    bench: Bench
-    room: rtc.Room
-    name: str
+    def __init__(self, bench: Bench, room: rtc.Room, name: str) -> None:
+        self.bench, self.room, self.name = bench, room, name
+        self.lost = asyncio.Event()
+        """Set when the agent left, or the call broke, before the caller hung up."""
+        self._arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._hung_up = False
+        room.on("participant_connected", self._on_connected)
+        room.on("participant_disconnected", self._on_disconnected)
+        room.on("disconnected", self._on_broken)
 
-    async def joined_by(self, agent_name: str) -> float:
+    def _on_connected(self, participant: rtc.RemoteParticipant) -> None:
+        if _is_agent(participant) and not self._arrived.done():
+            self._arrived.set_result(time.perf_counter())
+
+    def _on_disconnected(self, participant: rtc.RemoteParticipant) -> None:
+        if _is_agent(participant) and not self._hung_up:
+            self.lost.set()
+
+    def _on_broken(self, _: object) -> None:
+        if self._arrived.done() and not self._hung_up:
+            self.lost.set()
+
+    async def joined_by(self, agent_name: str, seconds: float = JOIN_SECONDS) -> float:
         """Dispatch the agent; seconds until the caller sees it in the room, infinity when it never comes."""
-        arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-
-        @self.room.on("participant_connected")
-        def _on_participant(participant: rtc.RemoteParticipant) -> None:
-            if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and not arrived.done():
-                arrived.set_result(time.perf_counter())
-
         request = api.CreateAgentDispatchRequest(agent_name=agent_name, room=self.name)
         sent = time.perf_counter()
         await self.bench.livekit.agent_dispatch.create_dispatch(request)
+        return await self.joined(sent, seconds)
+
+    async def joined(self, since: float, seconds: float = JOIN_SECONDS) -> float:
+        """Seconds from `since` until the agent is there, infinity when it is not within `seconds`."""
+        if any(_is_agent(participant) for participant in self.room.remote_participants.values()):
+            return time.perf_counter() - since
         try:
-            return await asyncio.wait_for(arrived, _JOIN_SECONDS) - sent
+            return await asyncio.wait_for(asyncio.shield(self._arrived), seconds) - since
         except TimeoutError:
             return math.inf
+
+    async def connect(self, token: str) -> None:
+        """Join the room."""
+        # It listens to nobody: decoding audio here would take from the machine what is measured.
+        await self.room.connect(self.bench.stack.livekit_url, token, rtc.RoomOptions(auto_subscribe=False))
+
+    async def hang_up(self) -> None:
+        """Leave; the room, and whatever agent is in it, goes."""
+        self._hung_up = True
+        await self.room.disconnect()
+        try:
+            await self.bench.livekit.room.delete_room(api.DeleteRoomRequest(room=self.name))
+        except api.TwirpError as error:
+            if error.code != api.TwirpErrorCode.NOT_FOUND:
+                raise
+
+
+def _is_agent(participant: rtc.RemoteParticipant) -> bool:
+    return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
 
 @asynccontextmanager
 async def waiting_caller(bench: Bench) -> AsyncIterator[Caller]:
-    """A caller who has joined; the room, and whatever agent is in it, goes with the block."""
+    """A caller who has joined a room and hangs up at the end of the block."""
     name = f"bench-{uuid.uuid4().hex[:12]}"
     stack = bench.stack
     token = (
@@ -55,11 +89,26 @@ async def waiting_caller(bench: Bench) -> AsyncIterator[Caller]:
         .with_grants(api.VideoGrants(room_join=True, room=name))
         .to_jwt()
     )
-    room = rtc.Room()
-    # It listens to nobody: decoding audio here would take from the machine what is measured.
-    await room.connect(stack.livekit_url, token, rtc.RoomOptions(auto_subscribe=False))
+    caller = Caller(bench, rtc.Room(), name)
+    await caller.connect(token)
     try:
-        yield Caller(bench, room, name)
+        yield caller
     finally:
-        await room.disconnect()
-        await bench.livekit.room.delete_room(api.DeleteRoomRequest(room=name))
+        await caller.hang_up()
+
+
+async def by_name(bench: Bench, agent_name: str, seconds: float) -> float:
+    """A call that is dispatched as LiveKit's documentation has it; seconds until the agent is there."""
+    async with waiting_caller(bench) as caller:
+        return await caller.joined_by(agent_name, seconds)
+
+
+async def by_token(bench: Bench, agent: Agent, seconds: float) -> float:
+    """A call as a widget makes it: the token brings the agent. Seconds from the caller's join."""
+    token, room = await bench.token(agent)
+    caller = Caller(bench, rtc.Room(), room)
+    await caller.connect(token)
+    try:
+        return await caller.joined(time.perf_counter(), seconds)
+    finally:
+        await caller.hang_up()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from temporalio.client import Client
-
 from benchmarks.bench import Agent, Bench, open_bench
 from benchmarks.measure import Goal, Result, Series
 from benchmarks.scale import Scale, Tell
 from benchmarks.stock import stock_worker
-from workflows.policy import agent_workflow_id, replica_workflow_id
 
 _GOAL = Goal(at_most=0.1, better_by=50)
 _PAUSE_SECONDS = 0.3
@@ -23,7 +20,6 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
         agents = await bench.create_many("deploy", scale.deploys)
         await bench.settle()
         from_accepted, from_sent = await _deploys(bench, agents, tell)
-        events = await _events(bench, agents[:3])
         starts = []
         for number in range(scale.stock_starts):
             tell(f"stock worker {number + 1} of {scale.stock_starts} starts")
@@ -34,7 +30,6 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
     return [
         Result("deploy accepted → registered, host warm", "s", from_accepted, stock_starts, _GOAL),
         Result("deploy request sent → registered", "s", from_sent, stock_starts),
-        Result("Temporal history events of a deploy", "events", events),
     ]
 
 
@@ -48,15 +43,3 @@ async def _deploys(bench: Bench, agents: list[Agent], tell: Tell) -> tuple[Serie
         from_sent.append(at - request.sent)
         await asyncio.sleep(_PAUSE_SECONDS)
     return Series(tuple(from_accepted)), Series(tuple(from_sent))
-
-
-async def _events(bench: Bench, agents: list[Agent]) -> Series:
-    """Events in the histories of the agent and of its replica, once nothing is added any more."""
-    await bench.settle()
-    client = await Client.connect(bench.stack.temporal_address)
-    counts = []
-    for agent in agents:
-        ids = (agent_workflow_id(agent.id), replica_workflow_id(agent.id, 1, 1))
-        histories = [await client.get_workflow_handle(each).fetch_history() for each in ids]
-        counts.append(sum(len(history.events) for history in histories))
-    return Series(tuple(counts))

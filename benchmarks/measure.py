@@ -7,7 +7,8 @@ import statistics
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["s", "MB", "events"]
+Unit = Literal["s", "MB", "mcore", "events", "calls", "joins"]
+"""A `mcore` is a thousandth of a CPU core."""
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -103,7 +104,9 @@ class Result:
     @property
     def share(self) -> float | None:
         """Our median divided by stock's."""
-        return None if self.stock is None else self.ours.median / self.stock.median
+        if self.stock is None:
+            return None
+        return self.ours.median / self.stock.median if self.stock.median > 0 else math.inf
 
     @property
     def met(self) -> bool | None:
@@ -129,8 +132,11 @@ class Result:
         """How the medians compare."""
         if self.factor is None or self.share is None:
             return ""
-        if self.goal is not None and self.goal.share_of_stock is not None:
+        compared = self.goal is not None and self.goal.share_of_stock is not None
+        if compared or 0 < self.factor < 1:
             return f"{self.share:.2f} {TIMES} stock"
+        if math.isinf(self.factor) or not self.factor:
+            return ""  # none on one side: nothing to divide by
         digits = ".0f" if self.factor >= 10 else ".2g"
         return f"{self.factor:{digits}}{TIMES} {self.better}"
 
@@ -143,12 +149,18 @@ def _holds(limit: float | None, value: float | None, *, below: bool) -> bool:
     return value <= limit if below else value >= limit
 
 
+_LARGE: dict[Unit, tuple[str, int]] = {"MB": ("GB", 1000), "mcore": ("cores", 1000)}
+
+
 def amount(value: float, unit: Unit) -> str:
     """A number a person can read: `85 ms`, `9.02 s`, `0.31 MB`."""
     if math.isinf(value):
         return "never"
     if unit == "s":
         return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.2f} s"
-    if unit == "MB":
-        return f"{value:.0f} MB" if value >= 100 else f"{value:.2f} MB"
+    if unit in _LARGE:
+        larger, factor = _LARGE[unit]
+        if value >= 10 * factor:
+            return f"{value / factor:.0f} {larger}"
+        return f"{value:.0f} {unit}" if value >= 100 else f"{value:.2f} {unit}"
     return f"{value:.0f} {unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -39,7 +40,8 @@ def pss(pid: int) -> float:
     return total / 1e6
 
 
-def _cpu(pids: tuple[int, ...]) -> dict[int, float]:
+def _cpu(pids: Iterable[int]) -> dict[int, float]:
+    """Seconds by process, of the trees below `pids`."""
     spent = {}
     for process in (found for pid in pids for found in tree(pid)):
         try:
@@ -50,6 +52,19 @@ def _cpu(pids: tuple[int, ...]) -> dict[int, float]:
     return spent
 
 
+async def mcores(pids: Mapping[str, int], seconds: float) -> dict[str, float]:
+    """Thousandths of a core that each tree uses during the next `seconds`."""
+    before, began = {name: _cpu([pid]) for name, pid in pids.items()}, time.monotonic()
+    await asyncio.sleep(seconds)
+    after, took = {name: _cpu([pid]) for name, pid in pids.items()}, time.monotonic() - began
+    return {name: 1000 * grown(before[name], after[name]) / took for name in pids}
+
+
+def grown(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """What was spent between two looks by the processes that are there at the second."""
+    return sum(spent - before.get(pid, 0.0) for pid, spent in after.items())
+
+
 async def quiet(*pids: int, share: float = 0.25, seconds: float = 20.0) -> bool:
     """Wait until the trees together use less than `share` of a core; False when they never do."""
     until = time.monotonic() + seconds
@@ -57,7 +72,7 @@ async def quiet(*pids: int, share: float = 0.25, seconds: float = 20.0) -> bool:
     while time.monotonic() < until:
         await asyncio.sleep(_LOOK_SECONDS)
         now = _cpu(pids)
-        used = sum(spent - before.get(pid, 0.0) for pid, spent in now.items())
+        used = grown(before, now)
         same = now.keys() == before.keys()
         calm = calm + 1 if same and used / _LOOK_SECONDS < share else 0
         before = now

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from benchmarks import burst, deploy, join, memory
+from benchmarks import burst, calls, deploy, events, join, memory, recovery, redeploys, thousand
 from benchmarks.measure import Result
 from benchmarks.registrations import NotRegistered
 from benchmarks.scale import Scale, Tell
@@ -28,8 +28,13 @@ FIGURES: dict[str, Figure] = {
     "memory": memory.measure,
     "burst": burst.measure,
     "join": join.measure,
+    "recovery": recovery.measure,
+    "redeploys": redeploys.measure,
+    "events": events.measure,
+    "thousand": thousand.measure,
+    "calls": calls.measure,
 }
-MAX_SECONDS = 600.0
+MAX_SECONDS = 1200.0
 """A whole run, without the building of servers."""
 
 RECOVERABLE = (StackError, NotRegistered, OSError, aiohttp.ClientError, api.TwirpError, rtc.ConnectError)

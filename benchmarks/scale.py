@@ -25,7 +25,48 @@ class Scale:
     joins: int = 6
     """Warm calls of each side in one round."""
 
+    kills: int = 3
+    """Hosts that are killed, in each way, and stock workers."""
+
+    tenants: int = 10
+    """Agents on a host that is killed, or whose histories are looked at."""
+
+    redeploys: int = 10
+    live: int = 4
+    """Calls that go on meanwhile."""
+
+    stop_seconds: float = 90.0
+    """How long a stock worker may drain when it is restarted: systemd's default `TimeoutStopSec`."""
+
+    many: int = 1000
+    """Agents on one host."""
+
+    idle_seconds: float = 20.0
+    """During which the CPU of many agents at rest is measured."""
+
+    talking: int = 4
+    """Calls in which somebody talks all the time."""
+
+    still_seconds: float = 60.0
+    """During which nothing may be added to the histories of agents at rest."""
+
     @classmethod
     def quick(cls) -> Scale:
         """Only to see that everything works."""
-        return cls(deploys=3, stock_starts=1, agents=20, bursts=1, rounds=1, joins=2)
+        return cls(
+            deploys=3,
+            stock_starts=1,
+            agents=20,
+            bursts=1,
+            rounds=1,
+            joins=2,
+            kills=1,
+            tenants=3,
+            redeploys=2,
+            live=1,
+            stop_seconds=5,
+            many=30,
+            talking=1,
+            idle_seconds=3,
+            still_seconds=5,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ from stack.process import ChildProcess
 _SCRIPT = Path(__file__).with_name("stock_agent.py")
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+RESTART_SECONDS = 0.1
+"""systemd's default `RestartSec`: between the end of a service and its next start."""
 
 
 @dataclass(frozen=True)
@@ -29,21 +32,42 @@ class Stock:
     """A worker that was started."""
 
     bench: Bench
-    pid: int
+    child: ChildProcess
     started: float
     """Just before its process was, in seconds since the epoch."""
 
     said: deque[str]
     """Its last lines."""
 
-    async def registered(self) -> float:
-        """Seconds from the start of the process until LiveKit had it registered."""
+    @classmethod
+    async def start(cls, bench: Bench) -> Stock:
+        """Start its process; whoever does that ends it."""
+        said: deque[str] = deque(maxlen=20)
+        command = (sys.executable, str(_SCRIPT), "start")
+        env = environment(bench)
+        started = time.time()
+        child = await ChildProcess.spawn(command, env=env, cwd=PROJECT, on_line=said.append)
+        return cls(bench, child, started, said)
+
+    @property
+    def pid(self) -> int:
+        """Of its main process."""
+        return self.child.pid
+
+    async def registered(self, after: float | None = None) -> float:
+        """Seconds from the start of the process, or from `after`, until LiveKit had it registered."""
+        since = self.started if after is None else after
         registrations = self.bench.registrations
         try:
-            times = await registrations.wait([STOCK_NAME], after=self.started, seconds=_START_SECONDS)
+            times = await registrations.wait([STOCK_NAME], after=since, seconds=_START_SECONDS)
         except NotRegistered as error:
             raise StackError("\n".join([f"The stock worker: {error}", *self.said])) from None
-        return times[STOCK_NAME] - self.started
+        return times[STOCK_NAME] - since
+
+    async def end(self, seconds: float = _STOP_SECONDS) -> None:
+        """Ask it to end, and kill it with all it started when it has not within `seconds`."""
+        await self.child.stop(signal.SIGTERM, seconds)
+        await self.child.close()
 
 
 def environment(bench: Bench) -> dict[str, str]:
@@ -64,13 +88,42 @@ def environment(bench: Bench) -> dict[str, str]:
 @asynccontextmanager
 async def stock_worker(bench: Bench) -> AsyncIterator[Stock]:
     """Started at once and ended with the block, with every process of it."""
-    said: deque[str] = deque(maxlen=20)
-    command = (sys.executable, str(_SCRIPT), "start")
-    env = environment(bench)
-    started = time.time()
-    child = await ChildProcess.spawn(command, env=env, cwd=PROJECT, on_line=said.append)
+    stock = await Stock.start(bench)
     try:
-        yield Stock(bench, child.pid, started, said)
+        yield stock
     finally:
-        await child.stop(signal.SIGTERM, _STOP_SECONDS)
-        await child.close()
+        await stock.end()
+
+
+class KeptStock:
+    """A worker that is started again whenever it ends, as systemd does with `Restart=always`."""
+
+    def __init__(self, first: Stock) -> None:
+        self.now = first
+        self._dead: list[Stock] = []
+        self._keeper = asyncio.create_task(self._keep(), name="keep the stock worker")
+
+    async def _keep(self) -> None:
+        while True:
+            await self.now.child.wait()
+            self.now.child.kill_group()  # systemd ends what is left of the service as well
+            self._dead.append(self.now)
+            await asyncio.sleep(RESTART_SECONDS)
+            self.now = await Stock.start(self.now.bench)
+
+    async def close(self) -> None:
+        """End it for good."""
+        self._keeper.cancel()
+        await asyncio.gather(self._keeper, return_exceptions=True)
+        for stock in [*self._dead, self.now]:
+            await stock.end()
+
+
+@asynccontextmanager
+async def kept_stock(bench: Bench) -> AsyncIterator[KeptStock]:
+    """Started at once, kept running during the block, ended with it."""
+    kept = KeptStock(await Stock.start(bench))
+    try:
+        yield kept
+    finally:
+        await kept.close()

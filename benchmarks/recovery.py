@@ -1,0 +1,81 @@
+"""From the death of a runtime host until all its agents take calls again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import AsyncExitStack
+
+from benchmarks.bench import Agent, Bench, open_bench
+from benchmarks.hosts import lone_host
+from benchmarks.measure import Goal, Result, Series
+from benchmarks.scale import Scale, Tell
+from benchmarks.stock import kept_stock
+from stack.config import Service
+from workflows.policy import HEARTBEAT_TIMEOUT
+
+_RESTARTED = Goal(at_most=5)
+_TAKEN_OVER = Goal(at_most=HEARTBEAT_TIMEOUT.total_seconds() + 3)
+_AGAIN_SECONDS = 60.0
+
+
+async def measure(scale: Scale, tell: Tell) -> list[Result]:
+    """Every host is killed with SIGKILL once it is at rest."""
+    async with open_bench() as bench:
+        agents = await bench.create_many("recovery", scale.tenants)
+        await bench.deploy_gently(agents)
+        restarted = [await _restarted(bench, agents, tell) for _ in range(scale.kills)]
+        stock = await _stock(bench, scale.kills, tell)
+        taken_over = await _taken_over(bench, agents, scale.kills, tell)
+    name = f"host with {scale.tenants} agents killed → all registered"
+    return [
+        Result(f"{name}, it is started again", "s", Series(tuple(restarted)), stock, _RESTARTED),
+        Result(f"{name}, by another host", "s", taken_over, goal=_TAKEN_OVER),
+    ]
+
+
+async def _restarted(bench: Bench, agents: list[Agent], tell: Tell) -> float:
+    """The stack's own supervisor starts it again."""
+    await bench.settle()
+    tell(f"a host with {len(agents)} agents is killed")
+    began = time.time()
+    bench.stack.kill(Service.RUNTIME, signal.SIGKILL)
+    times = await bench.registered(*agents, after=began, seconds=_AGAIN_SECONDS)
+    return max(times.values()) - began
+
+
+async def _stock(bench: Bench, kills: int, tell: Tell) -> Series:
+    """A stock worker with its one agent, under a supervisor."""
+    seconds = []
+    async with kept_stock(bench) as kept:
+        await kept.now.registered()
+        for _ in range(kills):
+            await bench.settle(kept.now.pid)
+            tell("a stock worker is killed")
+            began = time.time()
+            os.kill(kept.now.pid, signal.SIGKILL)
+            seconds.append(await kept.now.registered(after=began))
+    return Series(tuple(seconds))
+
+
+async def _taken_over(bench: Bench, agents: list[Agent], kills: int, tell: Tell) -> Series:
+    """A machine is lost, with all that ran on it; another host is there."""
+    seconds = []
+    async with AsyncExitStack() as hosts:
+        tell("another host starts")
+        carrier = await hosts.enter_async_context(lone_host(bench))
+        began = time.time()
+        await bench.stack.stop(Service.RUNTIME)
+        await bench.registered(*agents, after=began, seconds=_AGAIN_SECONDS)
+        for number in range(kills):
+            tell(f"loss {number + 1} of {kills}: the host that will take over starts")
+            successor = await hosts.enter_async_context(lone_host(bench))
+            await bench.settle(carrier.pid, successor.pid)
+            tell(f"loss {number + 1} of {kills}: a host with {len(agents)} agents is killed")
+            began = time.time()
+            carrier.kill_group()
+            times = await bench.registered(*agents, after=began, seconds=_AGAIN_SECONDS)
+            seconds.append(max(times.values()) - began)
+            carrier = successor
+    return Series(tuple(seconds))

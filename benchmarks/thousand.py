@@ -1,0 +1,79 @@
+"""A thousand agents on one host: how long until they are there, and what they cost at rest."""
+
+from __future__ import annotations
+
+from benchmarks.bench import Bench, open_bench
+from benchmarks.burst import deploy_at_once
+from benchmarks.measure import TIMES, Goal, Result, Series, Unit, amount
+from benchmarks.processes import mcores, pss
+from benchmarks.scale import Scale, Tell
+from benchmarks.stock import stock_worker
+from stack.config import Service
+
+_IDLE = Goal(at_most=0.3)
+
+
+async def measure(scale: Scale, tell: Tell) -> list[Result]:
+    """Stock is one worker beside it; a thousand of them are one times a thousand, not measured."""
+    async with open_bench() as bench:
+        tell(f"{scale.many} drafts are made")
+        agents = await bench.create_many("many", scale.many)
+        await bench.settle()
+        tell(f"{scale.many} agents are deployed at once")
+        burst = await deploy_at_once(bench, agents)
+        await bench.settle(seconds=60)
+        tell("our processes at rest")
+        cpu = await mcores(bench.pids, scale.idle_seconds)
+        memory = {name: pss(pid) for name, pid in bench.pids.items()}
+        stock_cpu, stock_memory = await _stock(bench, scale, tell)
+    many = f"{scale.many} agents"
+    stock = f"(stock: one worker {TIMES} {scale.many})"
+    registered = Series((burst.all_registered,))
+    return [
+        Result(
+            f"{many} on one host, deployed at once → all registered",
+            "s",
+            registered,
+            note=_note(burst.problems),
+        ),
+        Result(
+            f"CPU of the host with {many} at rest, per agent",
+            "mcore",
+            Series((cpu[Service.RUNTIME] / scale.many,)),
+            Series((stock_cpu,)),
+            _IDLE,
+            better="less",
+        ),
+        _all_told(f"CPU of all servers at rest with {many} {stock}", cpu, stock_cpu * scale.many, cpu=True),
+        Result(
+            f"memory of the host with {many}, per agent",
+            "MB",
+            Series((memory[Service.RUNTIME] / scale.many,)),
+            Series((stock_memory,)),
+            better="less",
+        ),
+        _all_told(f"memory of all servers with {many} {stock}", memory, stock_memory * scale.many, cpu=False),
+    ]
+
+
+async def _stock(bench: Bench, scale: Scale, tell: Tell) -> tuple[float, float]:
+    """CPU in mcore and memory in MB of one stock worker at rest."""
+    tell("a stock worker starts")
+    async with stock_worker(bench) as stock:
+        await stock.registered()
+        await bench.settle(stock.pid, seconds=30)
+        tell("a stock worker at rest")
+        cpu = await mcores({"stock": stock.pid}, scale.idle_seconds)
+        return cpu["stock"], pss(stock.pid)
+
+
+def _all_told(name: str, by_server: dict[str, float], stock: float, *, cpu: bool) -> Result:
+    """The sum, with each server's part as a note."""
+    unit: Unit = "mcore" if cpu else "MB"
+    parts = ", ".join(f"{server} {amount(value, unit)}" for server, value in by_server.items())
+    total = Series((sum(by_server.values()),))
+    return Result(name, unit, total, Series((stock,)), better="less", note=parts)
+
+
+def _note(problems: tuple[str, ...]) -> str:
+    return f"{len(problems)} problems; the first: {problems[0]}" if problems else ""
