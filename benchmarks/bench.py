@@ -152,11 +152,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def open_bench(env: Mapping[str, str] = _HASTE) -> AsyncIterator[Bench]:
-    """A fresh stack with nothing in it; gone at the end of the block, with all its files."""
+async def open_bench(env: Mapping[str, str] = _HASTE, **more: Any) -> AsyncIterator[Bench]:
+    """A fresh stack with nothing in it; gone at the end of the block, with all its files.
+
+    `more` are other settings of the stack.
+    """
     registrations = Registrations()
     with tempfile.TemporaryDirectory(prefix="bionic-bench-", ignore_cleanup_errors=True) as folder:
-        config = StackConfig(state_dir=Path(folder), ports=free_ports(), env=env, verbose=True)
+        config = StackConfig(state_dir=Path(folder), ports=free_ports(), env=env, verbose=True, **more)
         async with Stack(config, output=registrations) as stack:
             await stack.wait_healthy(_HEALTHY_SECONDS)
             headers = {"Authorization": f"Bearer {stack.api_key}"}

@@ -67,12 +67,12 @@ async def _cost(bench: Bench, pid: int, name: str, speech: bytes, scale: Scale) 
     """Per call: mcore and MB of the agents' processes, mcore of LiveKit."""
     watched = {"agents": pid, "livekit": bench.pids[Service.LIVEKIT]}
     await bench.settle(pid)
-    idle_cpu, idle = await mcores(watched, scale.idle_seconds / 4), pss(pid)
+    idle_cpu, idle = await mcores(watched, scale.watch_seconds / 4), pss(pid)
     async with AsyncExitStack() as calls:
         for _ in range(scale.talking):
             await calls.enter_async_context(_talk(bench, name, speech))
         await asyncio.sleep(_WARM_SECONDS)
-        cpu, memory = await mcores(watched, scale.idle_seconds), pss(pid)
+        cpu, memory = await mcores(watched, scale.watch_seconds), pss(pid)
     return (
         (cpu["agents"] - idle_cpu["agents"]) / scale.talking,
         (memory - idle) / scale.talking,

@@ -18,11 +18,14 @@ from workflows.policy import HEARTBEAT_TIMEOUT
 _RESTARTED = Goal(at_most=5)
 _TAKEN_OVER = Goal(at_most=HEARTBEAT_TIMEOUT.total_seconds() + 3)
 _AGAIN_SECONDS = 60.0
+_FIRST_CRASH = 1.0
+"""A host that ran so long starts again at once. In earnest it is half a minute: who dies again sooner than that
+waits longer each time."""
 
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:
     """Every host is killed with SIGKILL once it is at rest."""
-    async with open_bench() as bench:
+    async with open_bench(steady_seconds=_FIRST_CRASH) as bench:
         agents = await bench.create_many("recovery", scale.tenants)
         await bench.deploy_gently(agents)
         restarted = [await _restarted(bench, agents, tell) for _ in range(scale.kills)]

@@ -52,9 +52,12 @@ def _lines(name: str, ours: Traffic, stock: Traffic, note: str) -> list[Result]:
 def _note(ours: Traffic, stock: Traffic, before: int) -> str:
     """What the counts are out of, and what went wrong otherwise."""
     problems = [*ours.problems, *stock.problems]
+    redials = (
+        f"; to have its live calls it had to be called {stock.redials} times more" if stock.redials else ""
+    )
     return (
         f"{len(ours.waits)} callers came to ours, {len(stock.waits)} to stock's restart; "
-        f"before that, under the same load, stock left {before} unanswered"
+        f"before that, under the same load, stock left {before} unanswered{redials}"
         + (f". Problems: {'; '.join(problems[:3])}" if problems else "")
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from workflows.policy import AGENT_HEARTBEAT
+
 Tell = Callable[[str], None]
 """Takes a few words on what goes on now."""
 
@@ -41,8 +43,11 @@ class Scale:
     many: int = 1000
     """Agents on one host."""
 
-    idle_seconds: float = 20.0
-    """During which the CPU of many agents at rest is measured."""
+    idle_seconds: float = AGENT_HEARTBEAT.total_seconds()
+    """During which the CPU of many agents at rest is measured: each of them beats once."""
+
+    watch_seconds: float = 20.0
+    """During which the CPU of a stock worker at rest, and of live calls, is measured."""
 
     talking: int = 4
     """Calls in which somebody talks all the time."""
@@ -68,5 +73,6 @@ class Scale:
             many=30,
             talking=1,
             idle_seconds=3,
+            watch_seconds=3,
             still_seconds=5,
         )

@@ -63,7 +63,7 @@ async def _stock(bench: Bench, scale: Scale, tell: Tell) -> tuple[float, float]:
         await stock.registered()
         await bench.settle(stock.pid, seconds=30)
         tell("a stock worker at rest")
-        cpu = await mcores({"stock": stock.pid}, scale.idle_seconds)
+        cpu = await mcores({"stock": stock.pid}, scale.watch_seconds)
         return cpu["stock"], pss(stock.pid)
 
 

@@ -19,6 +19,8 @@ EVERY_SECONDS = 1.0
 PATIENCE_SECONDS = 5.0
 """A caller who has no agent by then is unanswered."""
 
+_TRIES = 5
+
 Way = Callable[[float], Awaitable[float]]
 """One call from its beginning to its end; takes the caller's patience, returns seconds to the answer."""
 
@@ -32,6 +34,9 @@ class Traffic:
 
     waits: list[float] = field(default_factory=list)
     """How long those who came had to wait; infinity for the unanswered."""
+
+    redials: int = 0
+    """How often those who stay had to try again, before anything was done to the agent."""
 
     problems: list[str] = field(default_factory=list)
     """What else than an absent agent kept callers from an answer."""
@@ -60,8 +65,7 @@ async def traffic(bench: Bench, live: int, agent_name: str, ways: Sequence[Way])
     async with AsyncExitStack() as held:
         for _ in range(live):
             caller = await held.enter_async_context(waiting_caller(bench))
-            if math.isinf(await caller.joined_by(agent_name)):
-                raise StackError(f"{agent_name} did not answer before anything was done to it")
+            await _reach(caller, agent_name, seen)
             seen.live.append(caller)
         async with asyncio.TaskGroup() as callers:
             coming = asyncio.create_task(_come(seen, ways, callers))
@@ -69,6 +73,16 @@ async def traffic(bench: Bench, live: int, agent_name: str, ways: Sequence[Way])
                 yield seen
             finally:
                 coming.cancel()
+
+
+async def _reach(caller: Caller, agent_name: str, seen: Traffic) -> None:
+    """Have an agent in the caller's room; a stock worker on a busy machine refuses calls."""
+    for _ in range(_TRIES):
+        if math.isfinite(await caller.joined_by(agent_name, PATIENCE_SECONDS)):
+            return
+        seen.redials += 1
+        await caller.bench.settle()
+    raise StackError(f"{agent_name} did not answer before anything was done to it")
 
 
 async def _come(seen: Traffic, ways: Sequence[Way], callers: asyncio.TaskGroup) -> None:

@@ -46,6 +46,11 @@ def test_when_all_are_lost_there_is_no_median() -> None:
         (0.3149, "MB", "0.31 MB"),
         (509.4, "MB", "509 MB"),
         (34, "events", "34 events"),
+        (0, "calls", "0 calls"),
+        (0.043, "mcore", "0.04 mcore"),
+        (92.9, "mcore", "92.90 mcore"),
+        (22970, "mcore", "23 cores"),
+        (561_000, "MB", "561 GB"),
         (math.inf, "s", "never"),
     ],
 )
@@ -100,6 +105,20 @@ def test_ratios_in_words() -> None:
     assert Result("a", "s", seconds(0.05), seconds(5.04)).ratio_text == f"101{TIMES} faster"
     assert Result("b", "MB", seconds(200), seconds(500), better="less").ratio_text == f"2.5{TIMES} less"
     assert not Result("c", "s", seconds(1)).ratio_text
+
+
+def test_what_is_worse_than_stock_says_so() -> None:
+    assert Result("a", "s", seconds(4.6), seconds(3.7)).ratio_text == f"1.24 {TIMES} stock"
+
+
+def test_none_against_some_is_no_ratio() -> None:
+    goal = Goal(at_most=0)
+    none = Result("dropped", "calls", Series((0,)), Series((4,)), goal)
+    both = Result("dropped", "calls", Series((0,)), Series((0,)), goal)
+    some = Result("dropped", "calls", Series((1,)), Series((0,)), goal)
+    assert (none.ratio_text, none.met) == ("", True)
+    assert (both.ratio_text, both.met) == ("", True)
+    assert (some.ratio_text, some.met) == ("", False)
 
 
 def test_memory_that_did_not_grow_is_no_division_by_zero() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import fields
 
 import pytest
 from rich.console import Console
@@ -66,6 +67,5 @@ def test_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_quick_run_does_less_of_everything() -> None:
     quick, full = Scale.quick(), Scale()
-    names = ("deploys", "stock_starts", "agents", "bursts", "rounds", "joins")
-    assert all(getattr(quick, name) < getattr(full, name) for name in names)
+    assert all(getattr(quick, field.name) < getattr(full, field.name) for field in fields(Scale))
     assert full.rounds * full.joins >= 15
