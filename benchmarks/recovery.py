@@ -19,7 +19,7 @@ _RESTARTED = Goal(at_most=5)
 _TAKEN_OVER = Goal(at_most=HEARTBEAT_TIMEOUT.total_seconds() + 3)
 _AGAIN_SECONDS = 60.0
 _FIRST_CRASH = 1.0
-"""A host that ran so long starts again at once. In earnest it is half a minute: who dies again sooner than that
+"""A host that ran so long starts again at once. By default it is half a minute: one that dies again sooner
 waits longer each time."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 from benchmarks.bench import Agent, Bench, open_bench
@@ -32,7 +33,7 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
         beside = await _replace(bench, scale, tell)
     what = f"{scale.redeploys} redeploys with {scale.live} live calls"
     return [
-        *_lines(f"{what} (stock: one restart)", ours, in_place, _note(ours, in_place, before)),
+        *_lines(f"{what} (stock: one restart)", ours, in_place, _note(ours, in_place, beside, before)),
         *_lines(f"{what} (stock: one, a second worker first)", ours, beside, ""),
     ]
 
@@ -42,24 +43,31 @@ def _lines(name: str, ours: Traffic, stock: Traffic, note: str) -> list[Result]:
         return Series((count,))
 
     fewer = "fewer"
-    dropped, unanswered = series(ours.dropped), series(ours.unanswered)
+    dropped, unanswered = series(ours.dropped), series(ours.unanswered + ours.redials)
     return [
         Result(f"{name} → dropped", "calls", dropped, series(stock.dropped), _NONE, fewer, note),
         Result(f"{name} → unanswered", "joins", unanswered, series(stock.unanswered), _NONE, fewer),
     ]
 
 
-def _note(ours: Traffic, stock: Traffic, before: int) -> str:
+def _note(ours: Traffic, in_place: Traffic, beside: Traffic, before: int) -> str:
     """What the counts are out of, and what went wrong otherwise."""
-    problems = [*ours.problems, *stock.problems]
-    redials = (
-        f"; to have its live calls it had to be called {stock.redials} times more" if stock.redials else ""
-    )
-    return (
-        f"{len(ours.waits)} callers came to ours, {len(stock.waits)} to stock's restart; "
-        f"before that, under the same load, stock left {before} unanswered{redials}"
-        + (f". Problems: {'; '.join(problems[:3])}" if problems else "")
-    )
+    sides = (ours, in_place, beside)
+
+    def each(what: str, counts: list[int]) -> str:
+        return f"{what} {counts[0]}, {counts[1]} and {counts[2]}"
+
+    words = [
+        "ours, stock's restart and its second worker had "
+        + each("callers", [len(side.waits) for side in sides]),
+        each("live calls", [len(side.live) for side in sides]),
+        f"before its restart, under the same load, stock left {before} unanswered",
+    ]
+    if any(side.redials for side in sides):
+        words.append(each("live callers who were not answered at first", [side.redials for side in sides]))
+    if problems := [problem for side in sides for problem in side.problems]:
+        words.append(f"{len(problems)} problems, such as {problems[0]}")
+    return "; ".join(words)
 
 
 async def _redeploy(bench: Bench, scale: Scale, tell: Tell) -> Traffic:
@@ -85,30 +93,31 @@ async def _new_version(bench: Bench, agent: Agent, version: int) -> None:
 
 async def _restart_in_place(bench: Bench, scale: Scale, tell: Tell) -> tuple[Traffic, int]:
     """What `systemctl restart` does. Also tells how many were unanswered before it."""
-    stock = await Stock.start(bench)
+    workers = [await Stock.start(bench)]
     try:
-        await stock.registered()
-        await bench.settle(stock.pid)
+        await workers[0].registered()
+        await bench.settle(workers[0].pid)
         ways = [partial(by_name, bench, STOCK_NAME)]
         async with traffic(bench, scale.live, STOCK_NAME, ways) as seen:
             await asyncio.sleep(2 * PATIENCE_SECONDS)
             before = seen.unanswered
             seen.waits.clear()
             tell(f"a stock worker is restarted: it may drain for {scale.stop_seconds:g} s")
-            await stock.end(scale.stop_seconds)
-            stock = await Stock.start(bench)
-            await stock.registered()
+            await workers[0].stop(scale.stop_seconds)
+            workers.append(await Stock.start(bench))
+            await workers[1].registered()
             await _until_noticed(seen)
     finally:
-        await stock.end()
+        for worker in workers:
+            await worker.end()
     return seen, before
 
 
 async def _until_noticed(seen: Traffic) -> None:
     """Until the callers know that their agents are gone; at most as long as LiveKit takes to find out."""
-    await asyncio.wait(
-        [asyncio.create_task(caller.lost.wait()) for caller in seen.live], timeout=_GONE_SECONDS
-    )
+    everybody = asyncio.gather(*(caller.lost.wait() for caller in seen.live))
+    with suppress(TimeoutError):
+        await asyncio.wait_for(everybody, _GONE_SECONDS)
 
 
 async def _replace(bench: Bench, scale: Scale, tell: Tell) -> Traffic:

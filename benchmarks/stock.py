@@ -64,9 +64,14 @@ class Stock:
             raise StackError("\n".join([f"The stock worker: {error}", *self.said])) from None
         return times[STOCK_NAME] - since
 
-    async def end(self, seconds: float = _STOP_SECONDS) -> None:
-        """Ask it to end, and kill it with all it started when it has not within `seconds`."""
+    async def stop(self, seconds: float) -> None:
+        """Ask it to end, and kill it when it has not within `seconds`; in any case what it left."""
         await self.child.stop(signal.SIGTERM, seconds)
+        self.child.kill_group()
+
+    async def end(self, seconds: float = _STOP_SECONDS) -> None:
+        """Stop it, and wait until every process of it is gone; harmless when it was stopped."""
+        await self.stop(seconds)
         await self.child.close()
 
 
