@@ -155,11 +155,18 @@ class Bench:
 async def open_bench(env: Mapping[str, str] = _HASTE, **more: Any) -> AsyncIterator[Bench]:
     """A fresh stack with nothing in it; gone at the end of the block, with all its files.
 
-    `more` are other settings of the stack.
+    `more` are other settings of the stack. Its host has a name of its own: the machine's could be taken by a
+    host of another stack while ours is dead.
     """
     registrations = Registrations()
     with tempfile.TemporaryDirectory(prefix="bionic-bench-", ignore_cleanup_errors=True) as folder:
-        config = StackConfig(state_dir=Path(folder), ports=free_ports(), env=env, verbose=True, **more)
+        config = StackConfig(
+            state_dir=Path(folder),
+            ports=free_ports(),
+            env={"BIONIC_HOST_NAME": f"bench-{uuid.uuid4().hex[:8]}", **env},
+            verbose=True,
+            **more,
+        )
         async with Stack(config, output=registrations) as stack:
             await stack.wait_healthy(_HEALTHY_SECONDS)
             headers = {"Authorization": f"Bearer {stack.api_key}"}

@@ -11,7 +11,7 @@ from livekit import rtc
 from agents.providers.offline.wav import synthesize_pcm
 from benchmarks.bench import Bench, open_bench
 from benchmarks.callers import waiting_caller
-from benchmarks.measure import Result, Series
+from benchmarks.measure import Result, Series, Unit
 from benchmarks.processes import mcores, pss
 from benchmarks.sample import STOCK_NAME
 from benchmarks.scale import Scale, Tell
@@ -24,71 +24,68 @@ _EVERY_SECONDS = 6.0
 """A question, its answer, and a breath."""
 
 _WARM_SECONDS = 8.0
+_OURS = "ours"
 
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:
-    """The same calls to both sides, one side after the other; what each adds to its processes at rest."""
+    """The same calls to both sides at the same time; what they add to each side's processes at rest."""
     speech = await asyncio.to_thread(synthesize_pcm, "where is my order", sample_rate=_RATE)
-    async with open_bench() as bench:
+    async with open_bench() as bench, stock_worker(bench) as stock:
         agent = await bench.deployed("calls")
-        host = bench.pids[Service.RUNTIME]
-        tell(f"{scale.talking} callers talk to ours")
-        ours = await _cost(bench, host, agent.slug, speech, scale)
-        tell("a stock worker starts")
-        async with stock_worker(bench) as stock:
-            await stock.registered()
-            tell(f"{scale.talking} callers talk to stock")
-            stocks = await _cost(bench, stock.pid, STOCK_NAME, speech, scale)
-    calls = f"of {scale.talking}, a question every {_EVERY_SECONDS:g} s, offline providers"
-
-    def result(what: str, unit: str, index: int) -> Result:
-        return Result(
-            f"{what} per live call {calls}",
-            "MB" if unit == "MB" else "mcore",
-            Series((ours[index],)),
-            Series((stocks[index],)),
-            better="less",
-        )
-
+        await stock.registered()
+        watched = {
+            _OURS: bench.pids[Service.RUNTIME],
+            STOCK_NAME: stock.pid,
+            Service.LIVEKIT: bench.pids[Service.LIVEKIT],
+        }
+        await bench.settle(stock.pid)
+        tell("both sides at rest")
+        idle_cpu, idle = await mcores(watched, scale.watch_seconds / 4), _memory(watched)
+        async with AsyncExitStack() as calls:
+            live = {
+                side: [
+                    await calls.enter_async_context(_talk(bench, name, speech)) for _ in range(scale.talking)
+                ]
+                for side, name in ((STOCK_NAME, STOCK_NAME), (_OURS, agent.slug))
+            }
+            if not all(live[_OURS]):
+                raise StackError("One of our agents did not answer a call")
+            await asyncio.sleep(_WARM_SECONDS)
+            tell(f"{scale.talking} callers talk to each side")
+            cpu, memory = await mcores(watched, scale.watch_seconds), _memory(watched)
+    count = {side: sum(answered) for side, answered in live.items()}
+    share = {side: (cpu[side] - idle_cpu[side]) / many for side, many in count.items() if many}
+    more = {side: (memory[side] - idle[side]) / many for side, many in count.items() if many}
+    livekit = (cpu[Service.LIVEKIT] - idle_cpu[Service.LIVEKIT]) / sum(count.values())
+    note = f"on a busy machine stock answered {count[STOCK_NAME]}" if not all(live[STOCK_NAME]) else ""
+    calls_are = f"per live call of {scale.talking}, a question every {_EVERY_SECONDS:g} s, offline providers"
     return [
-        result("CPU", "mcore", 0),
-        result("memory", "MB", 1),
-        Result(
-            f"CPU of LiveKit per live call {calls}",
-            "mcore",
-            Series((ours[2],)),
-            Series((stocks[2],)),
-            better="less",
-        ),
+        _result(f"CPU {calls_are}", "mcore", share[_OURS], share.get(STOCK_NAME), note),
+        _result(f"memory {calls_are}", "MB", more[_OURS], more.get(STOCK_NAME)),
+        _result("… CPU of LiveKit per call of either", "mcore", livekit),
     ]
 
 
-async def _cost(bench: Bench, pid: int, name: str, speech: bytes, scale: Scale) -> tuple[float, float, float]:
-    """Per call: mcore and MB of the agents' processes, mcore of LiveKit."""
-    watched = {"agents": pid, "livekit": bench.pids[Service.LIVEKIT]}
-    await bench.settle(pid)
-    idle_cpu, idle = await mcores(watched, scale.watch_seconds / 4), pss(pid)
-    async with AsyncExitStack() as calls:
-        for _ in range(scale.talking):
-            await calls.enter_async_context(_talk(bench, name, speech))
-        await asyncio.sleep(_WARM_SECONDS)
-        cpu, memory = await mcores(watched, scale.watch_seconds), pss(pid)
-    return (
-        (cpu["agents"] - idle_cpu["agents"]) / scale.talking,
-        (memory - idle) / scale.talking,
-        (cpu["livekit"] - idle_cpu["livekit"]) / scale.talking,
-    )
+def _memory(pids: dict[str, int]) -> dict[str, float]:
+    return {name: pss(pid) for name, pid in pids.items()}
+
+
+def _result(name: str, unit: Unit, ours: float, stock: float | None = None, note: str = "") -> Result:
+    series = None if stock is None else Series((stock,))
+    return Result(name, unit, Series((ours,)), series, better="less", note=note)
 
 
 @asynccontextmanager
-async def _talk(bench: Bench, name: str, speech: bytes) -> AsyncIterator[None]:
-    """A call in which the caller asks again and again, for as long as the block lasts."""
+async def _talk(bench: Bench, name: str, speech: bytes) -> AsyncIterator[bool]:
+    """A call in which the caller asks again and again until the end of the block; False without an agent."""
     async with waiting_caller(bench) as caller:
-        if await caller.joined_by(name) == float("inf"):
-            raise StackError(f"{name} did not answer a call")
+        reached, _ = await caller.insists(name)
+        if not reached:
+            yield False
+            return
         talking = asyncio.create_task(_microphone(caller.room, speech))
         try:
-            yield
+            yield True
         finally:
             talking.cancel()
             await asyncio.gather(talking, return_exceptions=True)

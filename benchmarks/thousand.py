@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.bench import Bench, open_bench
+from benchmarks.bench import open_bench
 from benchmarks.burst import deploy_at_once
 from benchmarks.measure import TIMES, Goal, Result, Series, Unit, amount
 from benchmarks.processes import mcores, pss
@@ -11,6 +11,7 @@ from benchmarks.stock import stock_worker
 from stack.config import Service
 
 _IDLE = Goal(at_most=0.3)
+_STOCK = "stock"
 
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:
@@ -22,12 +23,16 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
         tell(f"{scale.many} agents are deployed at once")
         burst = await deploy_at_once(bench, agents)
         await bench.settle(seconds=60)
-        tell("our processes at rest")
-        cpu = await mcores(bench.pids, scale.idle_seconds)
-        memory = {name: pss(pid) for name, pid in bench.pids.items()}
-        stock_cpu, stock_memory = await _stock(bench, scale, tell)
+        tell("a stock worker starts")
+        async with stock_worker(bench) as stock:
+            await stock.registered()
+            await bench.settle(stock.pid, seconds=60)
+            tell(f"{scale.many} agents and a stock worker at rest")
+            cpu = await mcores({**bench.pids, _STOCK: stock.pid}, scale.idle_seconds)
+            memory = {name: pss(pid) for name, pid in {**bench.pids, _STOCK: stock.pid}.items()}
+    stock_cpu, stock_memory = cpu.pop(_STOCK), memory.pop(_STOCK)
     many = f"{scale.many} agents"
-    stock = f"(stock: one worker {TIMES} {scale.many})"
+    thousand = f"(stock: one worker {TIMES} {scale.many})"
     registered = Series((burst.all_registered,))
     return [
         Result(
@@ -44,7 +49,9 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
             _IDLE,
             better="less",
         ),
-        _all_told(f"CPU of all servers at rest with {many} {stock}", cpu, stock_cpu * scale.many, cpu=True),
+        _all_told(
+            f"CPU of all servers at rest with {many} {thousand}", cpu, stock_cpu * scale.many, cpu=True
+        ),
         Result(
             f"memory of the host with {many}, per agent",
             "MB",
@@ -52,19 +59,10 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
             Series((stock_memory,)),
             better="less",
         ),
-        _all_told(f"memory of all servers with {many} {stock}", memory, stock_memory * scale.many, cpu=False),
+        _all_told(
+            f"memory of all servers with {many} {thousand}", memory, stock_memory * scale.many, cpu=False
+        ),
     ]
-
-
-async def _stock(bench: Bench, scale: Scale, tell: Tell) -> tuple[float, float]:
-    """CPU in mcore and memory in MB of one stock worker at rest."""
-    tell("a stock worker starts")
-    async with stock_worker(bench) as stock:
-        await stock.registered()
-        await bench.settle(stock.pid, seconds=30)
-        tell("a stock worker at rest")
-        cpu = await mcores({"stock": stock.pid}, scale.watch_seconds)
-        return cpu["stock"], pss(stock.pid)
 
 
 def _all_told(name: str, by_server: dict[str, float], stock: float, *, cpu: bool) -> Result:

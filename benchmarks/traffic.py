@@ -18,8 +18,6 @@ EVERY_SECONDS = 1.0
 PATIENCE_SECONDS = 5.0
 """A caller who has no agent by then is unanswered."""
 
-_TRIES = 5
-
 Way = Callable[[float], Awaitable[float]]
 """One call from its beginning to its end; takes the caller's patience, returns seconds to the answer."""
 
@@ -62,7 +60,9 @@ async def traffic(bench: Bench, live: int, agent_name: str, ways: Sequence[Way])
     async with AsyncExitStack() as held:
         for _ in range(live):
             caller = await held.enter_async_context(waiting_caller(bench))
-            if await _reach(caller, agent_name, seen):
+            reached, failed = await caller.insists(agent_name)
+            seen.redials += failed
+            if reached:
                 seen.live.append(caller)
         async with asyncio.TaskGroup() as callers:
             coming = asyncio.create_task(_come(seen, ways, callers))
@@ -70,16 +70,6 @@ async def traffic(bench: Bench, live: int, agent_name: str, ways: Sequence[Way])
                 yield seen
             finally:
                 coming.cancel()
-
-
-async def _reach(caller: Caller, agent_name: str, seen: Traffic) -> bool:
-    """Try to have an agent in the caller's room: a stock worker on a busy machine refuses calls."""
-    for _ in range(_TRIES):
-        if math.isfinite(await caller.joined_by(agent_name, PATIENCE_SECONDS)):
-            return True
-        seen.redials += 1
-        await caller.bench.settle()
-    return False
 
 
 async def _come(seen: Traffic, ways: Sequence[Way], callers: asyncio.TaskGroup) -> None:
