@@ -25,8 +25,8 @@ class Burst:
     problems: tuple[str, ...] = ()
 
 
-async def deploy_at_once(bench: Bench, agents: list[Agent]) -> Burst:
-    """Send every request without waiting for any."""
+async def deploy_at_once(bench: Bench, agents: list[Agent], seconds: float = _SECONDS) -> Burst:
+    """Send every request without waiting for any, and give all agents `seconds` to come."""
     began = time.time()
     answers = await asyncio.gather(*(bench.deploy(agent) for agent in agents), return_exceptions=True)
     requests = [answer for answer in answers if isinstance(answer, Accepted)]
@@ -35,7 +35,7 @@ async def deploy_at_once(bench: Bench, agents: list[Agent]) -> Burst:
         return Burst(math.inf, math.inf, tuple(problems))
     accepted = max(request.accepted for request in requests) - began
     try:
-        times = await bench.registered(*agents, after=began, seconds=_SECONDS)
+        times = await bench.registered(*agents, after=began, seconds=seconds)
     except NotRegistered as error:
         return Burst(accepted, math.inf, (str(error),))
     return Burst(accepted, max(times.values()) - began)

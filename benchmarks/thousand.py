@@ -12,6 +12,7 @@ from stack.config import Service
 
 _IDLE = Goal(at_most=0.3)
 _STOCK = "stock"
+_PATIENCE_SECONDS = 180.0
 
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:
@@ -21,7 +22,7 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
         agents = await bench.create_many("many", scale.many)
         await bench.settle()
         tell(f"{scale.many} agents are deployed at once")
-        burst = await deploy_at_once(bench, agents)
+        burst = await deploy_at_once(bench, agents, _PATIENCE_SECONDS)
         await bench.settle(seconds=60)
         tell("a stock worker starts")
         async with stock_worker(bench) as stock:
