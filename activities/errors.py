@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from common.errors import BionicError, InvalidInput
+from db.engine import is_away
+
+logger = logging.getLogger(__name__)
 
 
 def _message(error: BionicError) -> str:
@@ -24,7 +28,10 @@ def told_to_temporal() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        raise ApplicationError("Postgres does not answer.", type=type(error).__name__) from None
+        if not is_away(error):
+            logger.exception("Postgres refused what it was asked")
+        words = "Postgres does not answer." if is_away(error) else "Postgres refused it: the log tells more."
+        raise ApplicationError(words, type=type(error).__name__) from None
     except BionicError as error:
         category = ApplicationErrorCategory.BENIGN if error.expected else ApplicationErrorCategory.UNSPECIFIED
         raise ApplicationError(

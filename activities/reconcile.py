@@ -40,8 +40,8 @@ KEPT = timedelta(days=30)
 
 UNHEARD_AGE = timedelta(seconds=20)
 
-FEW, SHARE = 10, 0.1
-"""More deleted agents than these, and than this share of all, are no accident: is it the right database?"""
+SHARE = 0.1
+"""More than one deleted agent, and than this share of all, are no accident: is it the right database?"""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class ReconcileActivities:
 def _braked(suspects: list[Suspect], running: int) -> tuple[list[Suspect], list[str]]:
     """Without the deleted agents where they are too many to be true, and that this is so."""
     gone = [each for each in suspects if each.drift is Drift.AGENT_DELETED]
-    if len(gone) <= max(FEW, SHARE * running):
+    if len(gone) <= max(1, SHARE * running):
         return suspects, []
     rest = [each for each in suspects if each.drift is not Drift.AGENT_DELETED]
     doubt = f"Postgres does not know {len(gone)} of {running} agents that run. Is it the right database?"

@@ -110,7 +110,9 @@ class Redeploying:
             if await self._short_of(db_session, agent_id) is None:
                 return []
             deployments = DeploymentRepository(db_session)
-            row, _ = await deployments.create(agent, uuid4(), live.version, live.replicas, RECONCILER)
+            row, _ = await deployments.create(
+                agent, uuid4(), live.version, live.replicas, RECONCILER, drain_seconds=live.drain_seconds
+            )
             # As it was before: the deployment is written by now.
             seen = Seen(agent.sequence, await deployments.replicas_started(agent_id))
         await self._hand_over(agent, request_of(row, self.settings.bionic_drain_seconds, seen))

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 
 from activities.crashes import MANY, Crashes
@@ -20,6 +19,7 @@ from common.errors import BionicError, LiveKitUnreachable, Unavailable
 from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
 from common.status import Status
+from db.engine import is_away
 from workflows import policy
 from workflows.types import HostDetails, ReplicaInput
 
@@ -106,9 +106,10 @@ class Stay:
         except BionicError as error:
             await self._tell_failure(error.message)
             raise
-        except (SQLAlchemyError, OSError):
-            raise  # Postgres is away
         except Exception as error:
+            if is_away(error):
+                await self._tell_failure("Postgres does not answer the host; it is tried again.")
+                raise
             logger.exception("an attempt crashed", extra={"agent": self._replica.slug})
             why = DISCRETION.blot(f"{type(error).__name__}: {error}")
             self._crashes.add(why)

@@ -8,19 +8,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.errors import InvalidInput, Unavailable
 from db.crypto import SecretBox
-from db.engine import Database
+from db.engine import Database, is_away
 
 _log = logging.getLogger("bionic.api")
 _AWAY = "Postgres does not answer. Check that it runs and that DATABASE_URL is right, then try again."
-
-# Connection lost, user or database unknown, not enough resources, shutting down or starting up.
-_AWAY_STATES = ("08", "28", "3D", "53", "57")
 _DATA_STATE = "22"
 
 
@@ -58,7 +55,7 @@ def _translated(error: DBAPIError) -> Exception:
     cause = getattr(error.orig, "__cause__", None)
     if state.startswith(_DATA_STATE) or isinstance(cause, asyncpg.DataError):
         return InvalidInput("A value can't be stored: a character or a number is outside what is allowed.")
-    if state.startswith(_AWAY_STATES) or error.connection_invalidated or isinstance(error, InterfaceError):
+    if is_away(error):
         _log.warning("Postgres does not answer: %s", type(error).__name__)
         return Unavailable(_AWAY)
     return SQLAlchemyError(str(error.orig))

@@ -69,6 +69,18 @@ def _trial(agent: Json) -> str:
     return f"version {words.plain(share.get('version'))} gets {share.get('percent'):g} % of new calls"
 
 
+def _registration(replica: Json) -> Text:
+    """`v3 replica 2 on host-1: running, attempt 2`."""
+    attempt = replica.get("attempt")
+    text = Text.assemble(
+        f"v{words.plain(replica.get('version'))} replica {words.plain(replica.get('number'))} on ",
+        words.plain(replica.get("host") or "no host yet"),
+        ": ",
+        words.state(replica.get("status")),
+    )
+    return text.append(f", attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else "")
+
+
 def _replicas(agent: Json) -> Text:
     replicas = agent.get("replicas") or {}
     ready, desired = replicas.get("ready", 0), replicas.get("desired", 0)
@@ -104,6 +116,7 @@ def show_agent(session: Session, slug: Slug) -> None:
         ("Live", words.version(agent.get("liveVersion"))),
         *([("Canary", Text(trial))] if (trial := _trial(agent)) else []),
         ("Replicas", Text.assemble(_replicas(agent), " ready")),
+        *(("", _registration(each)) for each in agent.get("registrations") or []),
         (
             "Calls",
             Text(

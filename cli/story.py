@@ -51,6 +51,9 @@ def line(transition: Json, before: datetime | None, explained: str) -> Text:
     passed = f"+{times.lasted((at - before).total_seconds())}" if at and before else ""
     shown = words.state(transition.get("status"))
     text = Text.assemble("  ", (times.clock(at), "dim"), "  ", (f"{passed:<10}", "dim"), "  ", shown)
+    attempt = transition.get("attempt")
+    if isinstance(attempt, int) and attempt > 1:
+        explained = f"{explained} (attempt {attempt})".lstrip()
     if explained:
         text.append(" " * max(2, _STATE_WIDTH + 2 - len(shown.plain))).append(explained)
     return text

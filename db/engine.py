@@ -9,10 +9,14 @@ from dataclasses import dataclass
 import asyncpg
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from db.crypto import SecretBox
+
+_AWAY_STATES = ("08", "28", "3D", "53", "57")
+"""Connection lost, user or database unknown, not enough resources, shutting down or starting up."""
 
 
 def async_url(database_url: str) -> URL:
@@ -65,3 +69,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def is_away(error: Exception) -> bool:
+    """Whether Postgres did not answer; else it did, and something is wrong with what it was asked."""
+    if isinstance(error, DBAPIError):
+        lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+        return lost or str(getattr(error.orig, "sqlstate", None) or "").startswith(_AWAY_STATES)
+    return isinstance(error, PoolTimeout | ConnectionError | TimeoutError | FileNotFoundError)

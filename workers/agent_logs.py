@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from itertools import count
+from uuid import UUID
 
 from common.logs import KeyValueFormatter, is_news
 from db.engine import Database
 from db.repositories.agent_logs import AgentLogRepository, LogLine
 
 logger = logging.getLogger(__name__)
+
+_COUNTER = count()
 
 MOST_WAITING = 5000
 """Lines kept while Postgres is away or slow. Beyond it the agent that has the most loses its oldest."""
@@ -67,7 +72,7 @@ class AgentLogs(logging.Handler):
         room = getattr(record, "room", None)
         agent_id = _as_id(agent)
         return LogLine(
-            id=uuid4(),
+            id=_next_id(),
             at=datetime.fromtimestamp(record.created, UTC),
             level=record.levelno,
             source=self._source,
@@ -186,6 +191,11 @@ async def kept_agent_logs(database: Database, source: str) -> AsyncIterator[None
         await writer.flush()
 
 
+def _next_id() -> UUID:
+    """Greater than the one before: lines of the same moment stay in their order."""
+    return UUID(int=(time.time_ns() << 64) | (next(_COUNTER) % 2**32 << 32) | random.getrandbits(32))
+
+
 def _as_id(agent: str) -> UUID | None:
     try:
         return UUID(agent)
@@ -208,7 +218,7 @@ def _storable(text: str) -> str:
 def _note(line: LogLine, dropped: int) -> LogLine:
     """A line that stands before `line` for those that are missing."""
     return LogLine(
-        id=uuid4(),
+        id=_next_id(),
         at=line.at - timedelta(microseconds=1),
         level=logging.WARNING,
         source=line.source,

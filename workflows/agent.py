@@ -26,9 +26,6 @@ with workflow.unsafe.imports_passed_through():
         StopRequest,
     )
 
-PLATFORM = "platform"
-"""The actor of what nobody asked for."""
-
 Wish = DeployRequest | RetryRequest | StopRequest
 
 
@@ -90,7 +87,7 @@ class AgentWorkflow:
             return
         self._chronicle.tell(deployment, Status.STARTING, actor)
         replicas = await self._fleet.staff(deployment, checked)
-        failure = await self._rollout.registered(replicas)
+        failure = await self._rollout.registered(deployment, replicas)
         if not (failure or self._wish):
             failure = await self._canary.try_out(deployment, replicas, actor)
         if self._wish:
@@ -110,11 +107,11 @@ class AgentWorkflow:
         """Make `deployment` the live one and let the others drain."""
         previous, self._state.live, self._state.next = self._state.live, deployment, None
         self._fleet.adopt(replicas, deployment)
-        self._chronicle.tell(deployment, Status.RUNNING, actor)
+        self._chronicle.tell(deployment, Status.RUNNING, actor, self._canary.outcome)
+        deployment.reason = None  # of that moment only: what is told later is compared with it
         if previous:
             self._state.leaving.append(previous)
-            reason = f"Replaced by version {deployment.request.version}."
-            self._chronicle.tell(previous, Status.DRAINING, actor, reason)
+            self._chronicle.tell(previous, Status.DRAINING, actor, _replaced(previous, deployment))
         rest = [replica for replica in self._fleet.all() if replica not in replicas and not replica.draining]
         await self._fleet.drain(rest, deployment.request.drain_seconds, policy.NOTICE)
         self._close()
@@ -126,10 +123,11 @@ class AgentWorkflow:
         self._close()
         await workflow.wait_condition(lambda: self._stopping is None)
 
-    def _follow(self, live: Deployment, tries: int) -> None:
+    def _follow(self, live: Deployment) -> None:
         """Tell when the live deployment is no longer, or again, as it should be."""
-        live.attempt += tries
         replicas = self._fleet.of(live)
+        # Replicas that are tried again together are one more attempt, not as many as there are.
+        live.attempt = max(live.attempt, live.begun + max((each.attempt - 1 for each in replicas), default=0))
         missing = live.request.replicas - len(replicas)
         ailing = [replica for replica in replicas if replica.status is not Status.RUNNING]
         lost = "A replica ended without being told to. Deploy again to replace it." if missing > 0 else None
@@ -144,7 +142,7 @@ class AgentWorkflow:
             self._state.live = None
             if self._state.next is None or self._state.next.status.terminal:
                 self._state.next = live
-        self._chronicle.tell(live, status, PLATFORM, reason)
+        self._chronicle.tell(live, status, policy.PLATFORM, reason)
 
     def _close(self) -> None:
         """Tell of replaced and stopped deployments whose last replica is gone."""
@@ -152,7 +150,7 @@ class AgentWorkflow:
         for deployment in list(self._state.leaving):
             if deployment.request.deployment_id not in held:
                 self._state.leaving.remove(deployment)
-                self._chronicle.tell(deployment, Status.STOPPED, PLATFORM, deployment.reason)
+                self._chronicle.tell(deployment, Status.STOPPED, policy.PLATFORM, deployment.reason)
         if self._stopping and self._state.next and self._fleet.empty:
             self._chronicle.tell(self._state.next, Status.STOPPED, self._stopping.actor)
             self._stopping = None
@@ -189,6 +187,7 @@ class AgentWorkflow:
         deployment = self._state.next
         assert deployment is not None
         deployment.attempt += 1
+        deployment.begun = deployment.attempt
         self._chronicle.tell(deployment, Status.VALIDATING, request.actor)
         self._wants(request)
         return deployment.state
@@ -225,9 +224,9 @@ class AgentWorkflow:
     @workflow.signal
     async def replica_changed(self, change: ReplicaChanged) -> None:
         """A replica tells how it is; a live deployment follows its replicas."""
-        tries, unruly = self._fleet.take(change)
+        unruly = self._fleet.take(change)
         if self._state.live:
-            self._follow(self._state.live, tries)
+            self._follow(self._state.live)
         self._close()
         for replica in unruly:
             await self._fleet.drain([replica], replica.drain_seconds or 0)
@@ -249,3 +248,10 @@ class AgentWorkflow:
         """The deployment in hand."""
         deployment = self._state.next or self._state.live
         return deployment.state if deployment else None
+
+
+def _replaced(previous: Deployment, by: Deployment) -> str:
+    if previous.request.version != by.request.version:
+        return f"Replaced by version {by.request.version}."
+    count = by.request.replicas
+    return f"Replaced by the same version with {count} replica{'s' if count != 1 else ''}."

@@ -29,6 +29,8 @@ class Canary:
         self._state = state
         self._chronicle = chronicle
         self._wished = wished
+        self.outcome: str | None = None
+        """What the last trial has shown, in words; None when there was none."""
 
     async def try_out(self, deployment: Deployment, replicas: list[Replica], actor: str) -> str | None:
         """Take the steps, one after the other; returns why the version is not fit.
@@ -37,14 +39,18 @@ class Canary:
         wanted, or no other version takes calls any more.
         """
         live, request = self._state.live, deployment.request
-        began, breach = workflow.now(), None
+        if request.canary and (live is None or live.request.version == request.version):
+            self.outcome = "Without a trial: no other version took calls."
+            return None
+        began, breach, self.outcome = workflow.now(), None, None
         for number, step in enumerate(request.canary, 1):
-            if live is None or live.request.version == request.version or self._broken_off():
+            if live is None or self._broken_off():
                 break
-            until = workflow.now() + timedelta(minutes=step.minutes)
-            where = f"step {number} of {len(request.canary)}, until {until:%H:%M:%S} UTC"
-            self._tell(deployment, actor, step, where)
-            trial = TrialInput(self._agent.agent_id, request.version, live.request.version, began, until)
+            self._tell(deployment, actor, step, f"step {number} of {len(request.canary)}")
+            length = timedelta(minutes=step.minutes)
+            until = workflow.now() + length
+            versions = (request.version, live.request.version)
+            trial = TrialInput(self._agent.agent_id, *versions, began, until, until + length)
             breach = await self._step(trial, step, replicas)
             if breach:
                 breach = f"Rolled back from {step.percent:g} % of new calls. {breach}"
@@ -58,7 +64,8 @@ class Canary:
     def _tell(self, deployment: Deployment, actor: str, step: CanaryStep, where: str) -> None:
         request = deployment.request
         self._state.canary = Share(request.deployment_id, request.version, step.percent)
-        reason = f"Canary: {step.percent:g} % of new calls, {where}."
+        share = f"Canary: {step.percent:g} % of new calls for {step.minutes:g} min, {where}."
+        reason = f"{self.outcome} {share}" if self.outcome else share
         self._chronicle.tell(deployment, Status.STARTING, actor, reason)
         self._chronicle.flush()
 
@@ -66,7 +73,7 @@ class Canary:
         judge = workflow.start_activity(
             signatures.judge_canary,
             trial,
-            start_to_close_timeout=timedelta(minutes=step.minutes) + policy.TRIAL_GRACE,
+            start_to_close_timeout=2 * timedelta(minutes=step.minutes) + policy.TRIAL_GRACE,
             heartbeat_timeout=policy.TRIAL_HEARTBEAT_TIMEOUT,
             retry_policy=policy.RECORD_RETRY,
             summary=f"version {trial.version} at {step.percent:g} %: no worse than {trial.live_version}?",
@@ -75,16 +82,17 @@ class Canary:
             lambda: judge.done() or self._broken_off() or failure_of(replicas) is not None
         )
         if judge.done():
-            return await _verdict(judge)
+            return await self._verdict(judge)
         judge.cancel()
         with suppress(ActivityError):
             await judge
         return None if self._broken_off() else failure_of(replicas)
 
-
-async def _verdict(judge: workflow.ActivityHandle[TrialResult]) -> str | None:
-    """What was found. A version that could not be judged is not fit either."""
-    try:
-        return (await judge).breach
-    except ActivityError as error:
-        return f"It could not be judged: {reason_of(error)}"
+    async def _verdict(self, judge: workflow.ActivityHandle[TrialResult]) -> str | None:
+        """What was found. A version that could not be judged is not fit either."""
+        try:
+            found = await judge
+        except ActivityError as error:
+            return f"It could not be judged: {reason_of(error)}"
+        self.outcome = f"No worse in {found.calls} calls."
+        return found.breach

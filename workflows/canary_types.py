@@ -32,6 +32,8 @@ class TrialInput:
     live_version: int
     since: datetime
     until: datetime
+    latest: datetime | None = None
+    """Until when more calls are waited for, where there were few."""
 
 
 @dataclass(frozen=True)
@@ -40,3 +42,5 @@ class TrialResult:
 
     breach: str | None
     """Why the version is worse than the live one; None when it is not."""
+    calls: int = 0
+    """Of the version on trial, since the trial began."""

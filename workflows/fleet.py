@@ -41,26 +41,25 @@ class Fleet:
         """True when no replica is left, draining ones included."""
         return not self._state.replicas
 
-    def take(self, change: ReplicaChanged) -> tuple[int, list[Replica]]:
-        """Keep a report; gives the number of new attempts it tells of, and who must be told to end again.
+    def take(self, change: ReplicaChanged) -> list[Replica]:
+        """Keep a report; gives those who must be told to end again.
 
         A replica that stopped is forgotten, and so is one that failed when it was to end anyway.
         """
         replica, report = self._state.replicas.get(change.replica_id), change.report
         if replica is None:
-            return 0, []
+            return []
         if report.status.terminal:
             self._ended(replica, report.status, report.reason)
-            return 0, []
+            return []
         if report.attempt < replica.attempt:
-            return 0, []
-        tries = report.attempt - replica.attempt
-        elsewhere = bool(tries) or replica.host != report.host
+            return []
+        elsewhere = report.attempt > replica.attempt or replica.host != report.host
         replica.status, replica.reason, replica.attempt = report.status, report.reason, report.attempt
         replica.host, replica.worker_id = report.host, report.worker_id
         self._chronicle.show(replica)
         # The order to end did not reach this host: it went to one that is gone, or to none.
-        return tries, [replica] if elsewhere and replica.draining else []
+        return [replica] if elsewhere and replica.draining else []
 
     def _ended(self, replica: Replica, status: Status, reason: str | None) -> None:
         """One that failed without being told to end is kept: it tells what its deployment lacks."""

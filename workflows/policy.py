@@ -106,6 +106,9 @@ RECONCILE = "reconcile"
 
 RECONCILE_EVERY = timedelta(minutes=1)
 
+PLATFORM = "platform"
+"""The actor of what nobody asked for."""
+
 RECONCILER = "reconciler"
 """The actor of what it does."""
 

@@ -15,6 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.errors import is_final, reason_of
     from workflows.types import AgentInput, Deployment, Replica, ValidateInput, ValidateResult
 
+_NO_HOST = "Is there a host that takes agents?"
+
 
 def failure_of(replicas: list[Replica]) -> str | None:
     """Why one of `replicas` can't ever run; None while all may."""
@@ -60,7 +62,7 @@ class Rollout:
         except ActivityError as error:
             return reason_of(error)
 
-    async def registered(self, replicas: list[Replica]) -> str | None:
+    async def registered(self, deployment: Deployment, replicas: list[Replica]) -> str | None:
         """Wait until every replica is registered; returns why that can't be. A new wish ends the wait."""
 
         def ready() -> bool:
@@ -70,10 +72,14 @@ class Rollout:
             return self._wished() or ready() or failure_of(replicas) is not None
 
         if not await self._within(policy.START_AT_ONCE, settled):
+            if not any(replica.host for replica in replicas):
+                reason = f"No host has taken it yet. {_NO_HOST}"
+                self._chronicle.tell(deployment, Status.STARTING, policy.PLATFORM, reason)
             self._chronicle.flush()
             if not await self._within(policy.START_PATIENCE, settled):
-                waiting = next((r.reason for r in replicas if r.reason), "Is a runtime host running?")
-                return f"Not registered with LiveKit within {policy.START_PATIENCE}. {waiting}"
+                minutes = policy.START_PATIENCE.total_seconds() / 60
+                waiting = next((r.reason for r in replicas if r.reason), _NO_HOST)
+                return f"Not registered with LiveKit within {minutes:g} minutes. {waiting}"
         return failure_of(replicas)
 
     async def _within(self, limit: timedelta, settled: Callable[[], bool]) -> bool:

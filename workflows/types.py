@@ -81,6 +81,8 @@ class Deployment:
     status: Status = Status.VALIDATING
     reason: str | None = None
     attempt: int = 1
+    begun: int = 1
+    """The attempt that somebody asked for last; those after it are replicas' own."""
     sequence: int = 1
     """Number of the newest transition. The first one was written when the deployment was accepted."""
 

@@ -30,7 +30,11 @@ from workflows.types import AgentInput, DeploymentState, DeployRequest, RetryReq
 _ACCEPT_TIMEOUT = timedelta(seconds=5)
 _RESULT_SECONDS = 3.0
 _HEALTH_TIMEOUT = timedelta(seconds=2)
-_AWAY = "Temporal does not answer, or no control worker runs. Nothing was changed; try again in a moment."
+_AWAY = "Temporal does not answer. Try again in a moment."
+_UNTAKEN = (
+    "No control worker took it in time, so it may still happen. See how the agent is before you ask for "
+    "something else; the same again is one wish."
+)
 _AWAY_CODES = {
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -54,16 +58,18 @@ class Written(Protocol):
     def actor(self) -> str: ...
     @property
     def canary(self) -> list[Any] | None: ...
+    @property
+    def drain_seconds(self) -> float | None: ...
 
 
 def request_of(row: Written, drain_seconds: float, seen: Seen) -> DeployRequest:
-    """What the agent's workflow is asked for."""
+    """What the agent's workflow is asked for; `drain_seconds` is for those that were written without."""
     return DeployRequest(
         str(row.id),
         row.version,
         row.replicas,
         row.actor,
-        drain_seconds,
+        drain_seconds if row.drain_seconds is None else row.drain_seconds,
         seen,
         promptly=True,
         tells_replicas=True,
@@ -123,9 +129,11 @@ class Workflows:
                 )
                 return await _result(handle)
         except Unavailable as error:
-            if await self._serves():
-                raise Unanswered(error.message) from error
-            raise
+            raise await self._unanswered(error) from error
+
+    async def _unanswered(self, error: Unavailable) -> Unavailable:
+        """What to say when no answer came: where Temporal serves, it has the wish."""
+        return Unanswered(_UNTAKEN) if await self._serves() else error
 
     async def _serves(self) -> bool:
         try:
@@ -133,18 +141,25 @@ class Workflows:
         except (RPCError, RuntimeError):
             return False
 
-    async def retry(self, agent_id: str, request: RetryRequest) -> DeploymentState | None:
+    async def retry(
+        self, agent_id: str, request: RetryRequest, seen: int | None = None
+    ) -> DeploymentState | None:
         """Have a failed deployment tried again.
+
+        `seen` numbers the agent's story as the asker knows it: the same wish again, before anything more
+        happened, is one.
 
         Raises:
             NoWorkflow: the agent was never deployed.
-            Unavailable, Conflict: as for `deploy`.
+            Unanswered, Unavailable, Conflict: as for `deploy`.
         """
-        return await self._update(agent_id, "retry", request)
+        return await self._update(agent_id, "retry", request, seen)
 
-    async def stop(self, agent_id: str, request: StopRequest) -> DeploymentState | None:
-        """Have every version of the agent stopped; raises as `retry` does."""
-        return await self._update(agent_id, "stop", request)
+    async def stop(
+        self, agent_id: str, request: StopRequest, seen: int | None = None
+    ) -> DeploymentState | None:
+        """Have every version of the agent stopped; as `retry`. Gently and at once are two wishes."""
+        return await self._update(agent_id, "stop", request, seen)
 
     async def retire(self, agent_id: str) -> None:
         """Let the workflow of a deleted agent end.
@@ -158,17 +173,22 @@ class Workflows:
             await handle.signal("retire", rpc_timeout=_ACCEPT_TIMEOUT)
 
     async def _update(
-        self, agent_id: str, name: str, request: RetryRequest | StopRequest
+        self, agent_id: str, name: str, request: RetryRequest | StopRequest, seen: int | None
     ) -> DeploymentState | None:
-        async with _translated():
-            handle = await self.client.get_workflow_handle(agent_workflow_id(agent_id)).start_update(
-                name,
-                request,
-                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                result_type=DeploymentState,
-                rpc_timeout=_ACCEPT_TIMEOUT,
-            )
-            return await _result(handle)
+        how = f"-{request.drain_seconds:g}" if isinstance(request, StopRequest) else ""
+        try:
+            async with _translated():
+                handle = await self.client.get_workflow_handle(agent_workflow_id(agent_id)).start_update(
+                    name,
+                    request,
+                    id=None if seen is None else f"{name}{how}-{seen}",
+                    wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                    result_type=DeploymentState,
+                    rpc_timeout=_ACCEPT_TIMEOUT,
+                )
+                return await _result(handle)
+        except Unavailable as error:
+            raise await self._unanswered(error) from error
 
 
 async def _result(handle: WorkflowUpdateHandle[Any]) -> DeploymentState | None:

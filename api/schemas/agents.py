@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from api.schemas.base import Answer, Body, Name
 from api.schemas.deployments import DeploymentAnswer
 from api.slugs import check_slug
-from db.models import AgentRow
+from db.models import AgentRow, ReplicaRow
 from db.repositories.agents import AgentOverview
 
 
@@ -88,10 +88,37 @@ def _share(row: AgentRow) -> CanaryShare | None:
     )
 
 
+class ReplicaAnswer(Answer):
+    """One registration with LiveKit: of which version, on which host, and how it is."""
+
+    id: str
+    version: int
+    number: int
+    status: str
+    host: str | None
+    attempt: int
+    reason: str | None
+
+    @classmethod
+    def of(cls, row: ReplicaRow) -> ReplicaAnswer:
+        """The answer for a row."""
+        return cls(
+            id=row.id,
+            version=row.version,
+            number=row.number,
+            status=row.status,
+            host=row.host,
+            attempt=row.attempt,
+            reason=row.reason,
+        )
+
+
 class AgentAnswer(AgentItem):
     """One agent with its draft, secrets redacted, and the deployment it is working on or keeps up."""
 
     config: dict[str, Any]
+    registrations: list[ReplicaAnswer]
+    """Its replicas that have not ended, by number."""
     deployment: DeploymentAnswer | None
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agents.config import keep_secrets, parse_config, redacted, split_secrets
 from agents.providers.check import check_providers
 from api.postgres import Postgres
-from api.schemas.agents import AgentAnswer, AgentChange, AgentItem, AgentPage, NewAgent
+from api.schemas.agents import AgentAnswer, AgentChange, AgentItem, AgentPage, NewAgent, ReplicaAnswer
 from api.schemas.deployments import DeploymentAnswer
 from api.slugs import slug_of, with_suffix
 from common.errors import Conflict, InvalidInput, Unavailable
@@ -158,6 +158,7 @@ class AgentService:
         answer: AgentAnswer = AgentAnswer.of(
             view,
             config=redacted(draft.public, draft.secrets),
+            registrations=[ReplicaAnswer.of(row) for row in await agents.replicas(agent)],
             deployment=await self._deployment(db_session, agent.deployment_id),
         )
         return answer

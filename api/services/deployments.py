@@ -84,7 +84,9 @@ class DeploymentService:
         replicas = wanted.replicas or await self._replicas_now(deployments, agent)
         drain_seconds = await self._drain_seconds(agents, agent, fallback=version.config)
         steps = [step.model_dump() for step in wanted.canary] if wanted.canary else None
-        row, first = await deployments.create(agent, uuid4(), version.number, replicas, actor, kind, steps)
+        row, first = await deployments.create(
+            agent, uuid4(), version.number, replicas, actor, kind, steps, drain_seconds
+        )
         seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
         request = request_of(row, drain_seconds, seen)
         return Accepted(agent.id, agent.slug, agent.name, row, first, request, before)
@@ -118,7 +120,7 @@ class DeploymentService:
             # It failed before any workflow heard of it: a new deployment is what trying again means then.
             return await self._again(ref, deployment, actor)
         try:
-            state = await self.workflows.retry(str(agent.id), RetryRequest(actor))
+            state = await self.workflows.retry(str(agent.id), RetryRequest(actor), agent.sequence)
         except NoWorkflow:
             if deployment is None or deployment.sequence > FIRST:
                 raise
@@ -146,7 +148,7 @@ class DeploymentService:
                 agents = AgentRepository(db_session, self.postgres.box)
                 seconds = await self._drain_seconds(agents, agent, fallback=agent.draft)
         try:
-            state = await self.workflows.stop(str(agent.id), StopRequest(actor, seconds))
+            state = await self.workflows.stop(str(agent.id), StopRequest(actor, seconds), agent.sequence)
         except NoWorkflow:
             if not await self._give_up(agent.id, actor):
                 raise

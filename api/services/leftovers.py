@@ -8,10 +8,12 @@ from datetime import timedelta
 
 from api.services.deployments import DeploymentService
 from common.errors import Conflict
+from common.status import Status
+from db.models import AgentRow, DeploymentRow
 from db.repositories.deployments import DeploymentRepository
-from db.repositories.unstarted import UnstartedRepository
+from db.repositories.unstarted import AgentBefore, UnstartedRepository
 from workflows.types import Seen
-from workflows.wishes import request_of
+from workflows.wishes import Unanswered, request_of
 
 _AGE = timedelta(seconds=20)
 """Longer than a request may take, so that nobody else is about to start the same deployment."""
@@ -29,17 +31,25 @@ class Leftovers:
         """Hand over what was left behind; how many there were."""
         async with self.deployments.postgres.begin() as db_session:
             found = await UnstartedRepository(db_session).left_behind(_AGE)
-        drain = self.deployments.settings.bionic_drain_seconds
-        for agent, row in found:
-            async with self.deployments.postgres.begin() as db_session:
-                started = await DeploymentRepository(db_session).replicas_started(agent.id)
-            seen = Seen(agent.sequence, started)
-            request = request_of(row, drain, seen)
-            workflows = self.deployments.workflows
-            try:
-                await workflows.deploy(str(agent.id), agent.slug, agent.name, request)
-            except Conflict as error:
-                _log.warning("leftover deployment %s was refused: %s", row.id, error.message)
-                continue
-            _log.info("deployment %s was left behind by a crash and is started now", row.id)
-        return len(found)
+        handed_over = [await self._hand_over(agent, row) for agent, row in found]
+        return sum(handed_over)
+
+    async def _hand_over(self, agent: AgentRow, row: DeploymentRow) -> bool:
+        """Whether the agent's workflow has it now. One that it refuses keeps no other one waiting."""
+        postgres, settings = self.deployments.postgres, self.deployments.settings
+        async with postgres.begin() as db_session:
+            started = await DeploymentRepository(db_session).replicas_started(agent.id)
+        request = request_of(row, settings.bionic_drain_seconds, Seen(agent.sequence, started))
+        try:
+            await self.deployments.workflows.deploy(str(agent.id), agent.slug, agent.name, request)
+        except Conflict as error:
+            _log.warning("leftover deployment %s was refused: %s", row.id, error.message)
+            before = AgentBefore(Status.RUNNING, agent.live_deployment_id, agent.live_version)
+            async with postgres.begin() as db_session:
+                await UnstartedRepository(db_session).fail(row.id, error.message, before)
+            return False
+        except Unanswered as error:
+            _log.info("leftover deployment %s waits: %s", row.id, error.message)
+            return False
+        _log.info("deployment %s was left behind by a crash and is started now", row.id)
+        return True

@@ -23,6 +23,9 @@ _UNLESS_SAID = timedelta(hours=1)
 MOST_OF_AN_AGENT = 50_000
 """Lines kept of one agent: one that is noisy must not fill the disk."""
 
+_LATELY = timedelta(minutes=5)
+"""Who logged nothing for so long has not more lines than at the last sweep."""
+
 _MOST_BATCHES = 50
 """In one sweep."""
 
@@ -76,7 +79,7 @@ class LogRetention:
         """Delete them, in batches; how many there were."""
         age = timedelta(hours=self.settings.bionic_log_hours)
         old = await self._batches(lambda logs: logs.forget(age))
-        many = await self._batches(lambda logs: logs.trim(MOST_OF_AN_AGENT))
+        many = await self._batches(lambda logs: logs.trim(MOST_OF_AN_AGENT, _LATELY))
         if many:
             _log.warning("%d lines of agents that log more than %d were deleted", many, MOST_OF_AN_AGENT)
         return old + many

@@ -42,6 +42,8 @@ class DeploymentRow(HasId, HasCreated, Base):
     attempt: Mapped[int] = mapped_column(server_default="1")
     sequence: Mapped[int] = mapped_column(server_default="0")
     """Number of the newest transition: an older one that arrives late can't overwrite it."""
+    drain_seconds: Mapped[float | None]
+    """How long the calls of the version that it replaces may go on; none: the platform's setting."""
     canary: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     """The shares of the calls that it shall get first: `[{"percent": 10, "minutes": 5}, …]`."""
     livekit: Mapped[dict[str, Any] | None]

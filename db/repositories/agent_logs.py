@@ -29,7 +29,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
 from db.models import AgentLogRow, AgentRow, CallRow
@@ -107,25 +106,29 @@ class AgentLogRepository:
         old = select(*_KEY).where(AgentLogRow.at < func.now() - age).order_by(AgentLogRow.at)
         return await self._delete(old)
 
-    async def trim(self, most: int) -> int:
-        """Delete lines of agents that have more than the `most` newest; how many."""
-        newest = aliased(AgentLogRow)
+    async def trim(self, most: int, lately: timedelta) -> int:
+        """Delete lines of agents that logged `lately` and have more than the `most` newest; how many.
+
+        Only the index is looked at, but for what is deleted: it is done again and again, and most often for
+        nothing.
+        """
+        recent = select(AgentLogRow.agent_id).where(AgentLogRow.at > func.now() - lately).distinct().subquery()
         edge = (
-            select(newest.at, newest.id)
-            .where(newest.agent_id == AgentRow.id)
-            .order_by(newest.at.desc(), newest.id.desc())
+            select(AgentLogRow.at, AgentLogRow.id)
+            .where(AgentLogRow.agent_id == recent.c.agent_id)
+            .order_by(AgentLogRow.at.desc(), AgentLogRow.id.desc())
             .offset(most)
             .limit(1)
             .lateral()
         )
-        surplus = (
-            select(*_KEY)
-            .select_from(AgentRow)
-            .join(edge, true())
-            .join(AgentLogRow, AgentLogRow.agent_id == AgentRow.id)
-            .where(tuple_(AgentLogRow.at, AgentLogRow.id) <= tuple_(edge.c.at, edge.c.id))
-        )
-        return await self._delete(surplus)
+        found = select(recent.c.agent_id, edge.c.at, edge.c.id).select_from(recent).join(edge, true())
+        count = 0
+        for agent_id, at, line_id in (await self._db_session.execute(found)).all():
+            surplus = select(*_KEY).where(
+                AgentLogRow.agent_id == agent_id, tuple_(AgentLogRow.at, AgentLogRow.id) <= tuple_(at, line_id)
+            )
+            count += await self._delete(surplus)
+        return count
 
     async def _delete(self, found: Select[UUID, datetime, UUID]) -> int:
         # Several processes of the API may sweep at once: none waits for what another one deletes.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, delete, func, select, text, tuple_
+from sqlalchemy import Select, and_, delete, func, or_, select, text, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -92,6 +93,18 @@ class AgentRepository:
         """`agent` with its live figures."""
         statement = _overviews().where(AgentRow.id == agent.id)
         return AgentOverview(*(await self._db_session.execute(statement)).one())
+
+    async def replicas(self, agent: AgentRow) -> Sequence[ReplicaRow]:
+        """The agent's replicas that have not ended, and those that failed of what should run now."""
+        wanted = (agent.deployment_id, agent.live_deployment_id)
+        failed_now = and_(ReplicaRow.status == Status.FAILED, ReplicaRow.deployment_id.in_(wanted))
+        statement = (
+            select(ReplicaRow)
+            .where(ReplicaRow.agent_id == agent.id)
+            .where(or_(ReplicaRow.status.not_in([Status.STOPPED, Status.FAILED]), failed_now))
+            .order_by(ReplicaRow.number)
+        )
+        return (await self._db_session.execute(statement)).scalars().all()
 
     async def list(self, cursor: Cursor | None, limit: int) -> Page[AgentOverview]:
         """A page of agents, newest first, with live figures."""

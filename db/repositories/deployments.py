@@ -79,6 +79,7 @@ class DeploymentRepository:
         actor: str,
         kind: DeploymentKind = DeploymentKind.DEPLOY,
         canary: list[dict[str, float]] | None = None,
+        drain_seconds: float | None = None,
     ) -> tuple[DeploymentRow, TransitionRow]:
         """A new deployment and its first transition; its workflow goes on. The agent must be locked."""
         row = DeploymentRow(
@@ -88,6 +89,7 @@ class DeploymentRepository:
             replicas=replicas,
             kind=kind,
             canary=canary,
+            drain_seconds=drain_seconds,
             status=Status.VALIDATING,
             reason=None,
             actor=actor,

@@ -48,17 +48,17 @@ class LineRepository:
     async def of(self, agent_id: UUID, version: int, patience: timedelta) -> Lines:
         """The lines of a version. A host that was silent for longer than `patience` is not there.
 
-        What was told of a replica before its host's process began is over. One that is not registered just
-        now may be about to be: it counts, unless its host carries nothing at all.
+        What was told of a replica before its host's process began is over, and one that is not registered may
+        be about to be: both count where their host carries something. It may have them by now, and who would
+        tell, the control worker, may be away.
         """
         carried = exists().where(
             ReplicaRow.agent_id == agent_id,
             ReplicaRow.version == version,
             ReplicaRow.host == HostRow.name,
-            ReplicaRow.updated_at >= HostRow.started_at,
             or_(
-                ReplicaRow.status == Status.RUNNING,
-                and_(ReplicaRow.status.in_(_ON_ITS_WAY), HostRow.agents > 0),
+                and_(ReplicaRow.status == Status.RUNNING, ReplicaRow.updated_at >= HostRow.started_at),
+                and_(ReplicaRow.status.in_([Status.RUNNING, *_ON_ITS_WAY]), HostRow.agents > 0),
             ),
         )
         heard = func.greatest(HostRow.last_seen_at, up_since())

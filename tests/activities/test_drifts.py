@@ -84,3 +84,7 @@ def test_another_database_stops_no_agent() -> None:
     rest, (trouble,) = _braked([*deleted, lost], running=100)
     assert rest == [lost]
     assert "does not know 20 of 100 agents that run. Is it the right database?" in trouble
+    assert _braked(deleted[:2], running=2)[0] == [], (
+        "a small platform may be pointed at another database as well"
+    )
+    assert _braked(deleted[:1], running=2) == (deleted[:1], [])

@@ -54,13 +54,13 @@ class FakeWorkflows:
         self.running.add(agent_id)
         return DeploymentState(request.deployment_id, request.version, Status.VALIDATING, 1)
 
-    async def retry(self, agent_id: str, request: RetryRequest) -> DeploymentState | None:
+    async def retry(self, agent_id: str, request: RetryRequest, seen: int) -> DeploymentState | None:
         """Note the wish."""
         self._ask("retry", request)
         self._known(agent_id)
         return None
 
-    async def stop(self, agent_id: str, request: StopRequest) -> DeploymentState | None:
+    async def stop(self, agent_id: str, request: StopRequest, seen: int) -> DeploymentState | None:
         """Note the wish."""
         self._ask("stop", request)
         self._known(agent_id)

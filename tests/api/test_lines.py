@@ -129,7 +129,7 @@ async def test_what_an_earlier_process_of_a_host_carried_is_not_there(client: Cl
     await _execute(client, update(HostRow).values(agents=1))
     assert await _asks(client, agent) == 200, "its host may be about to register it again"
     async with platform_of(client).hosts.postgres.begin() as db_session:
-        await HostRepository(db_session).saw(HOST, "p3", replace(figures, agents=1))
+        await HostRepository(db_session).saw(HOST, "p3", replace(figures, agents=0))
     assert await _asks(client, agent) == 503
 
 

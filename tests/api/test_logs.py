@@ -126,6 +126,7 @@ async def test_old_lines_and_too_many_of_an_agent_are_swept(
     monkeypatch.setattr(logs, "MOST_OF_AN_AGENT", 3)
     for module in (logs, agent_logs):
         monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(logs, "_LATELY", timedelta(hours=24))
     agent = await make_agent(client)
     await logged(client, agent, *"abc", hours_ago=25)
     await logged(client, agent, *"defghi", hours_ago=2)

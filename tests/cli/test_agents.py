@@ -46,6 +46,16 @@ def test_a_version_on_trial_is_told_of(api: FakeApi, bionic: Bionic) -> None:
     assert "  Canary    version 4 gets 12.5 % of new calls\n" in bionic("agents", "show", "shop").out
 
 
+def test_each_replica_says_where_it_is(api: FakeApi, bionic: Bionic) -> None:
+    moved = {"version": 3, "number": 2, "status": "running", "host": "vm-2", "attempt": 2}
+    new = {"version": 4, "number": 3, "status": "starting", "host": None, "attempt": 1}
+    more = {"config": {}, "deployment": None, "registrations": [moved, new]}
+    api.on("GET /api/agents/shop", ok(AGENT | more))
+    shown = bionic("agents", "show", "shop").out
+    assert "v3 replica 2 on vm-2: running, attempt 2\n" in shown
+    assert "v4 replica 3 on no host yet: starting\n" in shown
+
+
 def test_all_pages_are_one_list(api: FakeApi, bionic: Bionic) -> None:
     api.on(
         "GET /api/agents",

@@ -33,8 +33,17 @@ def test_each_change_is_told_once_until_it_runs(api: FakeApi, bionic: Bionic) ->
     assert api.bodies() == [{"version": 3, "replicas": 2, "note": "Tuesday's words"}]
 
 
+def test_a_later_attempt_says_so(api: FakeApi, bionic: Bionic) -> None:
+    moved = transition(1, "starting", "Its host was lost.", attempt=3)
+    api.on("POST /api/agents/shop/deploy", ok(BEGUN, 202))
+    api.on(SHOW, ok(deployment(transition(0, "validating"), moved, transition(2, "running", attempt=3))))
+    ended = bionic("deploy", "shop")
+    assert ended.out.splitlines()[2].endswith("starting    Its host was lost. (attempt 3)")
+    assert ended.out.splitlines()[3].endswith("running     takes calls (attempt 3)")
+
+
 def test_a_canary_is_told_step_by_step(api: FakeApi, bionic: Bionic) -> None:
-    reason = "Canary: 5 % of new calls, step 1 of 2, until 12:10:00 UTC."
+    reason = "Canary: 5 % of new calls for 10 min, step 1 of 2."
     trial = deployment(transition(0, "validating"), transition(1, "starting", reason))
     api.on("POST /api/agents/shop/deploy", ok(BEGUN, 202))
     api.on(SHOW, ok(trial), ok(deployment(*trial["transitions"], transition(2, "running"))))

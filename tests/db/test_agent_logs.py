@@ -110,8 +110,8 @@ async def test_only_an_agent_with_too_many_lines_loses_its_oldest(database: Data
     await _add(database, *(_line(quiet, f"{n}", seconds_ago=n) for n in range(4)))
     async with database.begin() as db_session:
         logs = AgentLogRepository(db_session)
-        assert await logs.trim(4) >= 5
-        assert await logs.trim(4) == 0
+        assert await logs.trim(4, timedelta(days=1)) >= 5
+        assert await logs.trim(4, timedelta(days=1)) == 0
     assert await _texts(database, noisy) == await _texts(database, quiet) == ["3", "2", "1", "0"]
 
 

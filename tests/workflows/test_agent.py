@@ -142,6 +142,8 @@ async def test_more_and_fewer_replicas_keep_those_that_fit(world: World) -> None
     second = await world.deploy(1, replicas=3)
     await world.told(R, second.deployment_id)
     assert set(before) < set(await world.hosting(3))
+    replaced = await world.told(Status.STOPPED, first.deployment_id)
+    assert replaced.transitions[-1].reason == "Replaced by the same version with 3 replicas."
     third = await world.deploy(1, replicas=1)
     await world.told(R, third.deployment_id)
     assert await world.hosting(1) == before[:1]
@@ -176,6 +178,22 @@ async def test_a_live_deployment_follows_its_replicas(world: World) -> None:
     await eventually(running_again, "running again")
     assert world.story(deployment.deployment_id) == [S, R, Status.DEGRADED, R]
     assert world.records[-1].transitions[-1].attempt == 2
+
+
+async def test_replicas_that_are_tried_again_together_are_one_more_attempt(world: World) -> None:
+    deployment = await world.deploy(1, replicas=2)
+    await world.told(R, deployment.deployment_id)
+    for replica in await world.hosting(2):
+        await world.report(replica, Status.DEGRADED, 2, "Its host was lost.")
+    degraded = await world.told(Status.DEGRADED, deployment.deployment_id)
+    for replica in await world.hosting(2):
+        await world.report(replica, Status.RUNNING, 2)
+
+    async def running_again() -> bool:
+        return world.story(deployment.deployment_id)[-1] is R
+
+    await eventually(running_again, "running again")
+    assert {degraded.transitions[-1].attempt, world.records[-1].transitions[-1].attempt} == {2}
 
 
 async def test_a_workflow_that_was_terminated_goes_on_where_postgres_is(world: World) -> None:

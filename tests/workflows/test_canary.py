@@ -44,10 +44,14 @@ async def test_a_fit_version_takes_step_after_step_and_then_all_calls(world: Wor
     assert (shared.status, shared.live_version, shared.deployment_id) == (R, 1, first.deployment_id)
     running = await world.told(R, second.deployment_id)
     assert running.agent.live_version == 2
+    assert running.transitions[-1].reason == "No worse in 7 calls."
     assert _shares(world.records) == [10, 50, None]
     assert world.story(second.deployment_id) == [S, S, S, R]
     reasons = [t.reason or "" for r in world.records for t in r.transitions if t.status is S]
-    assert any("Canary: 50 % of new calls, step 2 of 2" in reason for reason in reasons)
+    assert any(
+        reason == f"No worse in 7 calls. Canary: 50 % of new calls for {MOMENT} min, step 2 of 2."
+        for reason in reasons
+    )
     began = {trial.since for trial in world.trials}
     assert len(began) == 1, "calls of all steps count"
     await world.told(Status.STOPPED, first.deployment_id)
@@ -88,4 +92,5 @@ async def test_where_nothing_takes_calls_there_is_nothing_to_compare_with(world:
     deployment = await world.deploy(1, canary=[CanaryStep(10, LONG)])
     running = await world.told(R, deployment.deployment_id)
     assert running.agent.live_version == 1
+    assert running.transitions[-1].reason == "Without a trial: no other version took calls."
     assert not world.trials

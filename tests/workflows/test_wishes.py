@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from common.errors import BionicError, Conflict, NotDeployed, Unavailable
-from workflows.types import DeployRequest, RetryRequest
+from workflows.types import DeployRequest, RetryRequest, StopRequest
 from workflows.wishes import NoWorkflow, Unanswered, Workflows
 
 pytestmark = pytest.mark.unit
@@ -48,33 +48,6 @@ class Failing(Silent):
         raise self.error
 
 
-async def test_a_cancelled_task_ends() -> None:
-    client = Silent()
-    task = asyncio.create_task(Workflows(cast("Client", client)).retry("a", RetryRequest("me")))
-    await client.waiting.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (RPCError("gone", RPCStatusCode.UNAVAILABLE, b""), Unavailable),
-        (RPCError("late", RPCStatusCode.DEADLINE_EXCEEDED, b""), Unavailable),
-        (RPCError("who?", RPCStatusCode.NOT_FOUND, b""), NoWorkflow),
-        (WorkflowUpdateRPCTimeoutOrCancelledError(), Unavailable),
-        (RuntimeError("Failed client connect"), Unavailable),
-        (WorkflowUpdateFailedError(ApplicationError("no", type="Conflict")), Conflict),
-        (WorkflowUpdateFailedError(ApplicationError("no", type="NotDeployed")), NotDeployed),
-    ],
-)
-async def test_errors_are_ours(error: Exception, expected: type[BionicError]) -> None:
-    with pytest.raises(expected) as caught:
-        await Workflows(cast("Client", Failing(error))).retry("a", RetryRequest("me"))
-    assert type(caught.value) is expected
-
-
 class Busy(Failing):
     """A Temporal that serves, and is too slow to answer."""
 
@@ -96,6 +69,33 @@ class Busy(Failing):
         raise self.error
 
 
+async def test_a_cancelled_task_ends() -> None:
+    client = Silent()
+    task = asyncio.create_task(Workflows(cast("Client", client)).retry("a", RetryRequest("me"), 7))
+    await client.waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RPCError("gone", RPCStatusCode.UNAVAILABLE, b""), Unavailable),
+        (RPCError("late", RPCStatusCode.DEADLINE_EXCEEDED, b""), Unavailable),
+        (RPCError("who?", RPCStatusCode.NOT_FOUND, b""), NoWorkflow),
+        (WorkflowUpdateRPCTimeoutOrCancelledError(), Unavailable),
+        (RuntimeError("Failed client connect"), Unavailable),
+        (WorkflowUpdateFailedError(ApplicationError("no", type="Conflict")), Conflict),
+        (WorkflowUpdateFailedError(ApplicationError("no", type="NotDeployed")), NotDeployed),
+    ],
+)
+async def test_errors_are_ours(error: Exception, expected: type[BionicError]) -> None:
+    with pytest.raises(expected) as caught:
+        await Workflows(cast("Client", Busy(error, serves=False))).retry("a", RetryRequest("me"), 7)
+    assert type(caught.value) is expected
+
+
 @pytest.mark.parametrize(("serves", "expected"), [(True, Unanswered), (False, Unavailable)])
 async def test_a_deploy_that_a_busy_temporal_may_have_taken_is_no_refusal(
     serves: bool, expected: type[BionicError]
@@ -105,3 +105,15 @@ async def test_a_deploy_that_a_busy_temporal_may_have_taken_is_no_refusal(
     with pytest.raises(expected) as caught:
         await Workflows(cast("Client", client)).deploy("a", "slug", "name", request)
     assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("name", ["stop", "retry"])
+async def test_a_wish_that_temporal_has_may_still_happen_and_says_so(name: str) -> None:
+    wishes = Workflows(cast("Client", Busy(WorkflowUpdateRPCTimeoutOrCancelledError(), serves=True)))
+    asked = (
+        wishes.stop("a", StopRequest("me", 1.0), 7)
+        if name == "stop"
+        else wishes.retry("a", RetryRequest("me"), 7)
+    )
+    with pytest.raises(Unanswered, match="it may still happen"):
+        await asked
