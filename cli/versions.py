@@ -49,7 +49,7 @@ def _row(version: Json, now: datetime) -> Row:
         words.version(version.get("number")),
         Text(times.ago(times.parsed(version.get("createdAt")), now)),
         Text(words.plain(version.get("author", words.NOTHING))),
-        Text(f"{words.plain(version.get('deployments', 0))}×"),
+        Text(f"{words.plain(version.get('deployments', 0))}x"),
         Text(times.ago(last, now) if last else "never"),
         Text("live" if version.get("live") else ""),
     ]

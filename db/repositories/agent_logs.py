@@ -112,7 +112,9 @@ class AgentLogRepository:
         Only the index is looked at, but for what is deleted: it is done again and again, and most often for
         nothing.
         """
-        recent = select(AgentLogRow.agent_id).where(AgentLogRow.at > func.now() - lately).distinct().subquery()
+        recent = (
+            select(AgentLogRow.agent_id).where(AgentLogRow.at > func.now() - lately).distinct().subquery()
+        )
         edge = (
             select(AgentLogRow.at, AgentLogRow.id)
             .where(AgentLogRow.agent_id == recent.c.agent_id)
@@ -125,7 +127,8 @@ class AgentLogRepository:
         count = 0
         for agent_id, at, line_id in (await self._db_session.execute(found)).all():
             surplus = select(*_KEY).where(
-                AgentLogRow.agent_id == agent_id, tuple_(AgentLogRow.at, AgentLogRow.id) <= tuple_(at, line_id)
+                AgentLogRow.agent_id == agent_id,
+                tuple_(AgentLogRow.at, AgentLogRow.id) <= tuple_(at, line_id),
             )
             count += await self._delete(surplus)
         return count

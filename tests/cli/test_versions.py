@@ -23,7 +23,9 @@ def _version(number: int, **more: object) -> Json:
 
 
 def test_versions_that_a_rollback_could_name(api: FakeApi, bionic: Bionic) -> None:
-    live = _version(2, live=True, deployments=3, lastDeployedAt="2026-11-24T12:00:00Z", note="Tuesday's words")
+    live = _version(
+        2, live=True, deployments=3, lastDeployedAt="2026-11-24T12:00:00Z", note="Tuesday's words"
+    )
     api.on("GET /api/agents/shop/versions", ok({"items": [live, _version(1)], "nextCursor": None}))
     lines = bionic("versions", "shop").out.splitlines()
     assert lines[0].split() == ["VERSION", "PUBLISHED", "BY", "DEPLOYED", "LAST"]
@@ -36,4 +38,6 @@ def test_versions_that_a_rollback_could_name(api: FakeApi, bionic: Bionic) -> No
 
 def test_an_agent_that_was_never_published(api: FakeApi, bionic: Bionic) -> None:
     api.on("GET /api/agents/shop/versions", ok({"items": [], "nextCursor": None}))
-    assert bionic("versions", "shop").out == "Nothing of shop is published yet. Deploy it: bionic deploy shop\n"
+    assert (
+        bionic("versions", "shop").out == "Nothing of shop is published yet. Deploy it: bionic deploy shop\n"
+    )
