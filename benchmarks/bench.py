@@ -122,6 +122,15 @@ class Bench:
         data = body["result"]["data"]
         return str(data["token"]), str(data["room"])
 
+    async def replaced(self, agent: Agent, seconds: float = 30.0) -> None:
+        """Wait until what the agent's newest deployment replaced has ended: it takes latecomers a while."""
+        async with asyncio.timeout(seconds):
+            while True:
+                _, body = await self._ask("GET", f"/api/agents/{agent.id}/deployments", 200)
+                if all(each["status"] in {"stopped", "failed"} for each in body["items"][1:]):
+                    return
+                await asyncio.sleep(0.2)
+
     async def host_is_up(self, name: str) -> bool:
         """Whether the platform lists a runtime host of that name as there."""
         _, body = await self._ask("GET", "/api/hosts", 200)

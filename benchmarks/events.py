@@ -32,6 +32,7 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
         tell("a second version of each is deployed")
         for agent in agents:
             await _redeploy(bench, agent)
+        await asyncio.gather(*(bench.replaced(agent) for agent in agents))
         await bench.settle()
         redeploy, _ = await look.again()
         tell(f"nothing is done for {scale.still_seconds:g} s")
