@@ -94,5 +94,6 @@ class Canary:
             found = await judge
         except ActivityError as error:
             return f"It could not be judged: {reason_of(error)}"
-        self.outcome = f"No worse in {found.calls} calls."
+        if found.breach is None:
+            self.outcome = f"No worse in {found.calls} call{'s' if found.calls != 1 else ''}."
         return found.breach

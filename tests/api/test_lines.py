@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -129,8 +128,18 @@ async def test_what_an_earlier_process_of_a_host_carried_is_not_there(client: Cl
     await _execute(client, update(HostRow).values(agents=1))
     assert await _asks(client, agent) == 200, "its host may be about to register it again"
     async with platform_of(client).hosts.postgres.begin() as db_session:
-        await HostRepository(db_session).saw(HOST, "p3", replace(figures, agents=0))
+        await HostRepository(db_session).saw(HOST, "p3", figures)
     assert await _asks(client, agent) == 503
+
+
+async def test_a_host_that_is_back_is_reckoned_with_before_the_control_worker_tells(client: Client) -> None:
+    agent = await make_live(client)
+    async with platform_of(client).hosts.postgres.begin() as db_session:
+        figures = HostFigures("1", agents=0, active_calls=0, cpu=0, memory=0)
+        await HostRepository(db_session).saw(HOST, "p2", figures)
+    assert await _asks(client, agent) == 503, "it carries nothing yet"
+    await _execute(client, update(HostRow).values(agents=1))
+    assert await _asks(client, agent) == 200, "its agents are registered again, and nobody can tell Postgres"
 
 
 async def test_hosts_that_could_not_speak_are_taken_to_be_there(

@@ -61,11 +61,14 @@ async def outages(platform: Platform, behind_a_proxy: Behind) -> Outages:
     def cpu() -> float:
         return host.cpu_times().user + host.cpu_times().system
 
+    gone = asyncio.Event()
+
     async def cut(seconds: float) -> Outage:
         agent, proxy = await behind_a_proxy(f"cut-{seconds}")
         async with watching(platform, agent["id"]) as watched:
             began, used = time.monotonic(), cpu()
             await proxy.cut()
+            gone.set()
             await asyncio.sleep(seconds)
             await proxy.mend()
             ended, used = time.monotonic(), cpu() - used
@@ -91,7 +94,7 @@ async def outages(platform: Platform, behind_a_proxy: Behind) -> Outages:
     async with watching(platform, neighbour["id"]) as seen, asyncio.TaskGroup() as group:
         cuts = [group.create_task(cut(seconds)) for seconds in AWAY_SECONDS]
         swallowed = group.create_task(swallow())
-        await asyncio.sleep(5)  # in the middle of it all
+        await asyncio.wait_for(gone.wait(), AGAIN_SECONDS)
         await is_greeted(platform, neighbour["slug"])
     await platform.stop(neighbour["id"])
     return Outages([each.result() for each in cuts], swallowed.result(), seen)

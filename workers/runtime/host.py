@@ -7,7 +7,7 @@ import logging
 import os
 import resource
 from asyncio import Task
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -173,9 +173,9 @@ async def run(settings: Settings) -> None:
         await database.close()
 
 
-async def able_to_hold_calls(activities: HostActivities) -> None:
-    """Wait for ever; raises when no job process can be started on this machine."""
-    await activities.facilities.ready
+async def once(work: Awaitable[None]) -> None:
+    """Wait for `work`, then for ever: it is the end of the host only when it fails."""
+    await work
     await asyncio.Event().wait()
 
 
@@ -185,15 +185,15 @@ async def host(activities: HostActivities, since: datetime, stop: asyncio.Event)
         Presence(activities.database, activities.lease, activities.door).keep(),
         activities.lease.watch(),
         mind_the_lost(activities),
-        able_to_hold_calls(activities),
+        once(asyncio.shield(activities.facilities.ready)),
     )
     workers = running(*host_workers(activities.client, activities))
     try:
-        async with kept(*minding) as kin, workers as ended:
-            # Not before agents are asked for: Temporal hands over at once what somebody waits for.
-            await free_the_last(activities, since)
+        # Freed only when agents are asked for already: Temporal hands over at once what somebody waits for.
+        freeing = kept(once(free_the_last(activities, since)))
+        async with kept(*minding) as kin, workers as ended, freeing as freed:
             logger.info("runtime host ready", extra={"host": activities.host})
-            await run_until_stopped(stop, ended, *kin)
+            await run_until_stopped(stop, ended, *kin, *freed)
             logger.info("going: handing over", extra={"agents": len(activities.tenants)})
     finally:
         await activities.close()
