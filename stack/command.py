@@ -115,7 +115,15 @@ async def _up(arguments: argparse.Namespace, terminal: Terminal, progress: Progr
         work.cancel()
     with suppress(asyncio.CancelledError):
         await work
+    _heed_no_more(loop)
     terminal.note("everything is stopped")
+
+
+def _heed_no_more(loop: asyncio.AbstractEventLoop) -> None:
+    """Nothing is left to stop. A loop that is closing already would complain of a signal."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _demo(stack: Stack, arguments: argparse.Namespace, terminal: Terminal) -> str:
