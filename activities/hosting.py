@@ -101,6 +101,8 @@ class HostActivities:
             secrets=stored.secrets,
             database_url=self.settings.database_url,
             traces=TraceTarget(langfuse.host, langfuse.public_key, langfuse.secret_key) if langfuse else None,
+            host=self.lease.name,
+            process=self.lease.process,
         )
         return job, credentials
 

@@ -1,4 +1,4 @@
-"""Calls whose process crashed: Postgres is told, for nobody else can."""
+"""Calls whose agent was lost on this host: their workflows are told at once, for nobody else can."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import asyncio
 import logging
 
 from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
 
-from common.status import CallStatus
+from activities.recovery import CallActivities
+from agents.offers import CallEnd
+from common.errors import BionicError, Unavailable
 from db.engine import Database
-from db.repositories.calls import CallRepository
+from db.repositories.recoveries import CarriedCall, RecoveryRepository
+from workflows.call_types import AgentLost, CallInput, SendAgent
+from workflows.call_wishes import CallNews
 
 logger = logging.getLogger(__name__)
 
@@ -22,31 +27,52 @@ CLOSE_SECONDS = 5.0
 AT_ONCE = 4
 
 
-class Losses:
-    """Marks calls as failed, off the path that carries calls."""
+def input_of(call: CarriedCall, patience_seconds: float) -> CallInput:
+    """The workflow of a call that Postgres knows."""
+    return CallInput(str(call.call_id), str(call.agent_id), call.slug, call.room, patience_seconds)
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+
+class Losses:
+    """Tells of them off the path that carries calls; while Temporal is away, it sends the next agent."""
+
+    def __init__(self, host: str, database: Database, news: CallNews, calls: CallActivities) -> None:
+        self._host, self._database, self._news, self._calls = host, database, news, calls
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Semaphore(AT_ONCE)
 
-    def tell(self, room: str) -> None:
-        """The agent of `room` is gone, and its call with it. Never waits."""
-        task = asyncio.create_task(self._mark(room), name=f"loss of {room}")
+    def tell(self, end: CallEnd) -> None:
+        """The agent of a call is gone, and its caller may wait. Never waits itself."""
+        task = asyncio.create_task(self._tell(end), name=f"loss of {end.room}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _mark(self, room: str) -> None:
+    async def _tell(self, end: CallEnd) -> None:
+        attempt = end.dispatch.attempt if end.dispatch else 1
+        lost = AgentLost(attempt, REASON, crashed=True, host=self._host)
         for _ in range(TRIES):
             try:
-                async with self._turn, self._database.begin() as db_session:
-                    await CallRepository(db_session).end(room, REASON, CallStatus.FAILED)
-            except (SQLAlchemyError, OSError) as error:
-                logger.warning("a lost call is not told yet: %s", type(error).__name__, extra={"room": room})
+                async with self._turn:
+                    call = await self._find(end.room)
+                    if call is not None:
+                        await self._see_to(call, lost)
+            except (SQLAlchemyError, OSError, RPCError, BionicError) as error:
+                why = error.message if isinstance(error, BionicError) else type(error).__name__
+                logger.warning("a lost agent is not told of yet: %s", why, extra={"room": end.room})
                 await asyncio.sleep(TRY_SECONDS)
             else:
                 return
-        logger.error("a lost call could not be told", extra={"room": room})
+        logger.error("a lost agent could not be told of", extra={"room": end.room})
+
+    async def _find(self, room: str) -> CarriedCall | None:
+        async with self._database.begin() as db_session:
+            return await RecoveryRepository(db_session).in_room(room)
+
+    async def _see_to(self, call: CarriedCall, lost: AgentLost) -> None:
+        patience = self._calls.settings.bionic_join_seconds
+        try:
+            await self._news.agent_lost(input_of(call, patience), lost)
+        except Unavailable:
+            await self._calls.send(SendAgent(str(call.call_id), lost))
 
     async def close(self) -> None:
         """Wait a little for what is not told yet."""

@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import told_to_temporal
+from activities.left_alone import LeftAlone
 from common.status import Status
 from db.engine import Database
 from db.repositories.hosts import CarriedReplica, HostRepository
@@ -55,6 +56,7 @@ class WatchActivities:
 
     client: Client
     database: Database
+    left_alone: LeftAlone
 
     @activity.defn
     async def hand_on_agents(self, host: HostInput) -> Inquest:
@@ -69,6 +71,9 @@ class WatchActivities:
                 return Inquest(alive=True)
             reason = f"Host {host.name} is lost; another one takes over as soon as there is one."
             agents = await HandOn(self.client, self.database, host.name, reason, began).all()
+            if host.process:
+                # Their agents are about to be on other hosts: whoever is sent to a caller finds one there.
+                await self.left_alone.by(host.name, host.process)
         return Inquest(alive=False, agents=agents)
 
     async def _heard_of(self, host: HostInput) -> bool:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import Any
-from uuid import UUID, uuid4
 
-from livekit.agents import (
-    Agent,
-    AgentSession,
-    CloseEvent,
-    ConversationItemAddedEvent,
-    JobContext,
-    JobProcess,
-    room_io,
-)
+from livekit.agents import Agent, AgentSession, CloseEvent, JobContext, JobProcess, room_io
 from opentelemetry import trace
 
 from agents.call_job import CallJob
 from agents.config import AgentConfig, join_secrets
+from agents.dispatch import Dispatch
 from agents.providers.registry import build_llm, build_stt, build_tts, build_vad
-from agents.recorder import CallRecorder, turn_of
+from agents.record.continuing import Conversation, conversation_before
+from agents.record.heard import Listener, SpokenText
+from agents.record.ledger import Ledger
+from agents.record.recorder import CallRecorder, JoinedAgent
 from agents.tracing import CallTraces, describe_call
 
 logger = logging.getLogger(__name__)
@@ -39,59 +33,80 @@ def make_ready(process: JobProcess) -> None:
 async def hold_call(ctx: JobContext) -> None:
     """Join the room and talk until the caller leaves. The job holds a `CallJob`."""
     call = CallJob.take_out_of(ctx.job)
+    dispatch = Dispatch.of(ctx.job.metadata)
+    ledger = Ledger(call.database_url, ctx.job.room.name)
+    recorder = CallRecorder(ledger, _agent(call, dispatch, ctx))
     try:
-        await _begin(call, ctx)
+        await _begin(call, dispatch, ctx, recorder, ledger)
     except Exception as error:
         cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-        why = call.discretion.blot(f"The agent could not begin: {cause}")
-        await _recorder(call, ctx).fail(why)
+        await recorder.fail(call.discretion.blot(f"The agent could not begin: {cause}"))
         raise
 
 
-async def _begin(call: CallJob, ctx: JobContext) -> None:
+async def _begin(
+    call: CallJob, dispatch: Dispatch, ctx: JobContext, recorder: CallRecorder, ledger: Ledger
+) -> None:
     async with asyncio.TaskGroup() as join:
         # The caller waits for the agent to appear: joining begins before all that can be done meanwhile.
         join.create_task(ctx.connect())
+        before = join.create_task(_before(dispatch, recorder, ledger))
         await asyncio.sleep(0)
         ctx.proc.userdata[TRACES].send_to(call.traces, call.discretion)
         config = join_secrets(call.config, call.secrets)
         session = _session(config)
-        recorder = _record(call, ctx, session)
+        Listener(recorder, call.discretion).listen(session)
+        ctx.add_shutdown_callback(recorder.close)
+    _leave_when_replaced(recorder, ctx)
     _end_job_with(session, ctx)
-    options = room_io.RoomOptions(video_input=False, delete_room_on_close=False)
-    await session.start(
-        Agent(instructions=config.instructions), room=ctx.room, room_options=options, record=False
+    conversation = before.result()
+    agent = Agent(instructions=config.instructions, chat_ctx=conversation.context())
+    options = room_io.RoomOptions(
+        video_input=False,
+        delete_room_on_close=False,
+        text_output=room_io.TextOutputOptions(next_in_chain=SpokenText(recorder)),
     )
+    await session.start(agent, room=ctx.room, room_options=options, record=False)
     logger.info("in the call")
     recorder.joined()
-    if config.greeting:
+    _speak_first(config, conversation, session)
+
+
+async def _before(dispatch: Dispatch, recorder: CallRecorder, ledger: Ledger) -> Conversation:
+    """What was said before this agent came. The first one need not look."""
+    return await conversation_before(recorder, ledger) if dispatch.continues else Conversation([])
+
+
+def _speak_first(config: AgentConfig, conversation: Conversation, session: AgentSession[Any]) -> None:
+    """Greet the caller, or take up a conversation that another agent began."""
+    if not conversation.begun:
+        if config.greeting:
+            session.say(config.greeting)
+        return
+    if config.comeback:
+        session.say(config.comeback)
+    if not conversation.awaits_answer:
+        return
+    if conversation.heard_the_caller:
+        session.generate_reply()
+    elif config.greeting:
         session.say(config.greeting)
 
 
-def _recorder(call: CallJob, ctx: JobContext) -> CallRecorder:
-    return CallRecorder(
-        call.database_url,
-        call_id=_call_id(ctx),
+def _agent(call: CallJob, dispatch: Dispatch, ctx: JobContext) -> JoinedAgent:
+    room = ctx.job.room.name
+    return JoinedAgent(
+        call_id=dispatch.call_id,
         agent_id=call.agent_id,
         version=call.version,
-        room=ctx.job.room.name,
-        trace_id=describe_call(trace.get_current_span(), ctx.job.room.name, call.slug, call.version)
+        room=room,
+        attempt=dispatch.attempt,
+        trace_id=describe_call(trace.get_current_span(), room, call.slug, call.version)
         if call.traces
         else None,
+        host=call.host or None,
+        process=call.process or None,
     )
-
-
-def _record(call: CallJob, ctx: JobContext, session: AgentSession[Any]) -> CallRecorder:
-    recorder = _recorder(call, ctx)
-
-    @session.on("conversation_item_added")
-    def _on_item(event: ConversationItemAddedEvent) -> None:
-        turn = turn_of(event.item)
-        if turn:
-            recorder.add(turn)
-
-    ctx.add_shutdown_callback(recorder.close)
-    return recorder
 
 
 def _session(config: AgentConfig) -> AgentSession[Any]:
@@ -105,6 +120,24 @@ def _session(config: AgentConfig) -> AgentSession[Any]:
     )
 
 
+def _leave_when_replaced(recorder: CallRecorder, ctx: JobContext) -> None:
+    """Two agents in one room would talk at once: the older one goes."""
+
+    async def _leave() -> None:
+        await recorder.replaced.wait()
+        logger.warning(
+            "another agent has taken the call over: this one leaves", extra={"room": ctx.room.name}
+        )
+        ctx.shutdown("replaced")
+
+    leaving = asyncio.create_task(_leave(), name="leave when replaced")
+
+    async def _cancel() -> None:
+        leaving.cancel()
+
+    ctx.add_shutdown_callback(_cancel)
+
+
 def _end_job_with(session: AgentSession[Any], ctx: JobContext) -> None:
     @session.on("close")
     def _on_close(event: CloseEvent) -> None:
@@ -113,11 +146,3 @@ def _end_job_with(session: AgentSession[Any], ctx: JobContext) -> None:
         else:
             logger.info("leaves the call: %s", event.reason.value)
         ctx.shutdown(str(event.reason.value))
-
-
-def _call_id(ctx: JobContext) -> UUID:
-    """The id that our token put into the dispatch; a new one when somebody else dispatched the agent."""
-    try:
-        return UUID(json.loads(ctx.job.metadata)["callId"])
-    except (ValueError, KeyError, TypeError):
-        return uuid4()

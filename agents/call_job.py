@@ -31,6 +31,9 @@ class CallJob:
     secrets: dict[str, str] = field(repr=False)
     database_url: str = field(repr=False)
     traces: TraceTarget | None = None
+    host: str = ""
+    process: str = ""
+    """Which process of which host holds the call."""
 
     @property
     def discretion(self) -> Discretion:

@@ -149,6 +149,9 @@ class AgentConfig(ConfigModel):
     greeting: str | None = Field(default=None, min_length=1, max_length=2000)
     """Said first; null: the caller speaks first."""
 
+    comeback: str | None = Field(default="Sorry, I was gone for a moment.", min_length=1, max_length=2000)
+    """Said instead of the greeting by an agent that takes over from a lost one; null: it just goes on."""
+
     language: Annotated[str, Field(max_length=35), AfterValidator(_language_code)] = "en"
     """Language of the conversation, BCP 47."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -16,6 +16,7 @@ from agents.call_job import CallJob
 from agents.capacity import Capacity
 from agents.jobs import JobPool
 from agents.load import HostLoad
+from agents.offers import CallEnd, CallOver
 from agents.registration import Registration
 from agents.warm import warm_forkserver
 from common.errors import LiveKitError
@@ -82,9 +83,9 @@ class HostedAgent:
         livekit: LiveKitCredentials,
         names: list[str],
         shared: Facilities,
-        lost: Callable[[str], None],
+        lost: CallOver,
     ) -> None:
-        """`lost` is told the room of each call whose process crashed."""
+        """`lost` is told of each call whose process crashed."""
         self._slug = call.slug
         self._livekit = livekit
         self._load = shared.load
@@ -137,11 +138,11 @@ class HostedAgent:
             return None
         return f"Its last {self._crashes_in_a_row} calls crashed: see its logs."
 
-    def _call_over(self, room: str, crashed: bool) -> None:  # noqa: FBT001 - as `CallOver` has it
-        self._crashes_in_a_row = self._crashes_in_a_row + 1 if crashed else 0
-        if crashed:
-            logger.error("a call's process crashed", extra={"agent": self._slug, "room": room})
-            self._lost(room)
+    def _call_over(self, end: CallEnd) -> None:
+        self._crashes_in_a_row = self._crashes_in_a_row + 1 if end.crashed else 0
+        if end.crashed:
+            logger.error("a call's process crashed", extra={"agent": self._slug, "room": end.room})
+            self._lost(end)
 
     async def changed(self) -> None:
         """Return when a connection was made or lost, or a call began or ended, since this was asked last."""

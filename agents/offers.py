@@ -13,6 +13,7 @@ from livekit.protocol import agent as lk
 
 from agents.call_job import CallJob
 from agents.capacity import Capacity
+from agents.dispatch import Dispatch
 from agents.jobs import JobPool
 
 logger = logging.getLogger(__name__)
@@ -21,8 +22,18 @@ ASSIGNMENT_SECONDS = 7.5
 """LiveKit's own limit between a yes and its assignment."""
 
 
-CallOver = Callable[[str, bool], None]
-"""Told of a call's room, and whether its agent was lost: nobody had told it to end."""
+@dataclass(frozen=True)
+class CallEnd:
+    """A call is over on this host."""
+
+    room: str
+    dispatch: Dispatch | None
+    """What had sent its agent; None where that was not ours."""
+    crashed: bool
+    """Its agent was lost: nobody had told it to end."""
+
+
+CallOver = Callable[[CallEnd], None]
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class Job:
     """A call that is going on."""
 
     room: str
+    dispatch: Dispatch | None
     began: float
     """By the loop's clock."""
 
@@ -84,7 +96,7 @@ class Offers:
     async def consider(self, job: lk.Job) -> None:
         """Answer an offer."""
         received = time.time()
-        if self.refusing or self._capacity.overfull:
+        if self.refusing or self._capacity.overfull or self._is_avoided(job):
             refusal = lk.AvailabilityResponse(job_id=job.id, available=False)
             await self._send(lk.WorkerMessage(availability=refusal))
             return
@@ -100,6 +112,11 @@ class Offers:
             participant_name=accept.name,
         )
         await self._send(lk.WorkerMessage(availability=answer))
+
+    def _is_avoided(self, job: lk.Job) -> bool:
+        """Whether the call's last agent was lost here, and another host shall have it."""
+        dispatch = Dispatch.read(job.metadata)
+        return dispatch is not None and bool(dispatch.avoid) and dispatch.avoid == self._call.host
 
     def _expire(self, job_id: str) -> None:
         if self._open.pop(job_id, None):
@@ -127,7 +144,9 @@ class Offers:
             assigned_at=time.time(),
         )
         self.taken += 1
-        self._jobs[info.job.id] = Job(info.job.room.name, asyncio.get_running_loop().time())
+        self._jobs[info.job.id] = Job(
+            info.job.room.name, Dispatch.read(info.job.metadata), asyncio.get_running_loop().time()
+        )
         logger.info("a call begins", extra=self._about(info.job.id))
         self._changed()
         self._spawn(self._launch(info))
@@ -152,7 +171,8 @@ class Offers:
             seconds = asyncio.get_running_loop().time() - job.began
             logger.info("the call is over after %.0f s", seconds, extra=about)
         self._capacity.release(job_id)
-        self._tell_over(job.room if job else "", crashed)
+        if job:
+            self._tell_over(CallEnd(job.room, job.dispatch, crashed))
         self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))

@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from api.postgres import Postgres
 from api.services.agents import AgentService
+from api.services.call_board import CallBoard
 from api.services.calls import CallService
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
@@ -32,6 +33,7 @@ from api.services.versions import VersionService
 from api.services.webhooks import WebhookService
 from common.settings import Settings
 from db.engine import Database
+from workflows.call_wishes import CallNews
 from workflows.wishes import Workflows
 
 _LIVEKIT_TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -73,7 +75,8 @@ async def open_platform(
         settings.temporal_address, namespace=settings.temporal_namespace, lazy=True
     )
     async with aiohttp.ClientSession(timeout=_LIVEKIT_TIMEOUT) as http:
-        platform = _build(settings, Postgres(database), temporal, http, rate_limit, trusted_proxies)
+        board = CallBoard(CallNews(temporal), settings.bionic_join_seconds)
+        platform = _build(settings, Postgres(database), temporal, http, board, rate_limit, trusted_proxies)
         retention = LogRetention(platform.logs.postgres, settings)
         sweeps = [
             asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
@@ -81,7 +84,8 @@ async def open_platform(
             asyncio.create_task(keep_sweeping("old lines of logs", retention.sweep, _RETENTION_SECONDS)),
         ]
         try:
-            yield platform
+            async with board.staffed():
+                yield platform
         finally:
             for sweep in sweeps:
                 sweep.cancel()
@@ -94,6 +98,7 @@ def _build(
     postgres: Postgres,
     temporal: Client,
     http: aiohttp.ClientSession,
+    board: CallBoard,
     rate_limit: RateLimit,
     trusted_proxies: Container[str],
 ) -> Platform:
@@ -114,9 +119,9 @@ def _build(
         rooms=RoomService(postgres, livekit),
         stored_settings=SettingService(postgres),
         stats=StatsService(postgres),
-        tokens=TokenService(postgres, livekit),
+        tokens=TokenService(postgres, livekit, board),
         versions=VersionService(postgres),
-        webhooks=WebhookService(postgres, livekit),
+        webhooks=WebhookService(postgres, livekit, board),
         rate_limit=rate_limit,
         trusted_proxies=trusted_proxies,
     )

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     bionic_call_memory_mb: int = Field(default=1000, ge=100)
     """A call that uses more memory than this is ended, so that its neighbours live."""
 
+    bionic_join_seconds: float = Field(default=2.0, gt=0, le=60)
+    """How long a caller may be in the room without an agent before another one is sent."""
+
     bionic_drain_seconds: float = Field(default=3600.0, gt=0)
     """How long a replica that takes no new calls may keep its running ones."""
 

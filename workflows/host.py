@@ -60,7 +60,7 @@ class HostWorkflow:
         workflow.upsert_memo({policy.PROCESS: ""})  # it has no right to the name any more
         for _ in range(policy.LAST_LOOKS):
             self._describe(host, f"**lost**; {agents} agents were handed on")
-            await workflow.sleep(policy.HEARTBEAT_TIMEOUT)
+            await workflow.sleep(policy.LAST_LOOK_EVERY)
             agents += (await self._inquest(host)).agents
         raise ApplicationError(
             f"Host {host.name} is lost: nothing was heard of it for {policy.HEARTBEAT_TIMEOUT}. "

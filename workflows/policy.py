@@ -56,7 +56,7 @@ RELEASE_TIMEOUT = timedelta(seconds=15)
 NOTICE = timedelta(seconds=5)
 """How long a replaced version still takes calls: tokens name their version, and some are on their way."""
 
-HEARTBEAT = timedelta(seconds=4)
+HEARTBEAT = timedelta(seconds=2)
 """Between two heartbeats of a host, and of an agent that is not registered yet."""
 
 HEARTBEAT_TIMEOUT = 3 * HEARTBEAT
@@ -80,8 +80,9 @@ BACK_AGAIN = timedelta(seconds=1)
 """Before a host that was silent, and is there after all, is listened to again."""
 
 LAST_LOOKS = 6
-"""How often, each time after `HEARTBEAT_TIMEOUT`, a lost host is looked after. Temporal takes up to 70 s to
-find that a frozen process does not listen: until then it may give it agents."""
+LAST_LOOK_EVERY = timedelta(seconds=12)
+"""How often a lost host is looked after, and how long after each other. Temporal takes up to 70 s to find
+that a frozen process does not listen: until then it may give it agents."""
 
 PROCESS = "process"
 """Memo of a host's workflow: the process that has the name now."""
@@ -117,6 +118,45 @@ LOOK_TIMEOUT = timedelta(minutes=5)
 MEND_TIMEOUT = timedelta(minutes=10)
 RECONCILE_TIMEOUT = timedelta(minutes=30)
 """Of a whole round. It is over within seconds, unless much is to be mended."""
+
+
+TOKEN_LIFETIME = timedelta(minutes=10)
+"""Long enough to join; who is in the room stays, for LiveKit renews the token of a connected participant."""
+
+NO_SHOW = TOKEN_LIFETIME + timedelta(minutes=1)
+"""A call to which nobody has come by then is abandoned: a caller may join at a token's last moment, and an
+agent is a little later still."""
+
+LEFT_GRACE = timedelta(seconds=1)
+"""An agent that left its room may be about to say that the call is over."""
+
+SENT_PATIENCE = timedelta(seconds=1.5)
+"""How long an agent that was sent to a waiting caller may take to appear: most take a third of a second."""
+
+CALL_CHECK = timedelta(minutes=5)
+"""Between two looks at a call of which nothing is heard: news may have been lost while Temporal was away."""
+
+CALL_TRIES = 5
+"""Agents sent in a row of which none stayed, before the caller is told and operators are."""
+
+CALL_TRIES_AT_ONCE = 2
+CALL_PAUSE = timedelta(seconds=10)
+"""The longest wait between two tries to send an agent."""
+
+CALL_LAST_TRY = 40
+"""After so many in a row, some six minutes, the call is ended."""
+
+LOOK_AT_CALL_TIMEOUT = timedelta(seconds=6)
+SEND_AGENT_TIMEOUT = timedelta(seconds=10)
+SEND_AGENT_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=2)
+)
+"""Somebody waits. Without a last attempt: LiveKit or Postgres may be away."""
+
+
+def call_workflow_id(call_id: str) -> str:
+    """The one workflow of a call."""
+    return f"call-{call_id}"
 
 
 def host_queue(host: str) -> str:

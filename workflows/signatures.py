@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
+from workflows.call_types import CallSight, GiveUp, SendAgent, Sent
 from workflows.canary_types import TrialInput, TrialResult
 from workflows.host_types import HostInput, Inquest
 from workflows.reconcile_types import Look, Mended, Suspect
@@ -75,3 +76,27 @@ async def mend_agents(suspects: list[Suspect]) -> Mended:
 async def mend_calls(suspects: list[Suspect]) -> Mended:
     """Look again for the rooms of calls, and close those that have none."""
     raise NotImplementedError(suspects)
+
+
+@activity.defn
+async def look_at_call(call_id: str) -> CallSight:
+    """How a call is by Postgres and LiveKit; one that nobody came to is closed."""
+    raise NotImplementedError(call_id)
+
+
+@activity.defn
+async def send_agent(request: SendAgent) -> Sent:
+    """Send an agent to a caller who has none, instead of one that is lost; the same again does nothing."""
+    raise NotImplementedError(request)
+
+
+@activity.defn
+async def give_up_call(request: GiveUp) -> None:
+    """Tell the caller and operators that no agent comes; end the call where that is asked for."""
+    raise NotImplementedError(request)
+
+
+@activity.defn
+async def finish_call(call_id: str) -> None:
+    """Put the record of a call that is over in order."""
+    raise NotImplementedError(call_id)

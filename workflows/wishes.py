@@ -29,6 +29,7 @@ from workflows.types import AgentInput, DeploymentState, DeployRequest, RetryReq
 
 _ACCEPT_TIMEOUT = timedelta(seconds=5)
 _RESULT_SECONDS = 3.0
+_ANSWER_TIMEOUT = _ACCEPT_TIMEOUT + timedelta(seconds=_RESULT_SECONDS)
 _HEALTH_TIMEOUT = timedelta(seconds=2)
 _AWAY = "Temporal does not answer. Try again in a moment."
 _UNTAKEN = (
@@ -117,7 +118,7 @@ class Workflows:
             search_attributes=TypedSearchAttributes([SearchAttributePair(AGENT_SLUG, slug)]),
         )
         try:
-            async with _translated():
+            async with translated():
                 handle = await self.client.start_update_with_start_workflow(
                     "deploy",
                     request,
@@ -168,7 +169,7 @@ class Workflows:
             NoWorkflow: it has ended, or there never was one.
             Unavailable: Temporal is away.
         """
-        async with _translated():
+        async with translated():
             handle = self.client.get_workflow_handle(agent_workflow_id(agent_id))
             await handle.signal("retire", rpc_timeout=_ACCEPT_TIMEOUT)
 
@@ -177,7 +178,7 @@ class Workflows:
     ) -> DeploymentState | None:
         how = f"-{request.drain_seconds:g}" if isinstance(request, StopRequest) else ""
         try:
-            async with _translated():
+            async with translated():
                 handle = await self.client.get_workflow_handle(agent_workflow_id(agent_id)).start_update(
                     name,
                     request,
@@ -206,10 +207,11 @@ async def _result(handle: WorkflowUpdateHandle[Any]) -> DeploymentState | None:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def translated(patience: timedelta = _ANSWER_TIMEOUT) -> AsyncIterator[None]:
+    """Raise what Temporal's client raises in the block as errors of ours, `Unavailable` where it is away."""
     try:
         # The RPC's own timeout does not cover the time it takes to connect.
-        async with asyncio.timeout(_ACCEPT_TIMEOUT.total_seconds() + _RESULT_SECONDS + 1):
+        async with asyncio.timeout(patience.total_seconds() + 1):
             yield
     except WorkflowUpdateFailedError as error:
         raise _refusal(error.cause) from error

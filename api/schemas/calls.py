@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from api.schemas.base import Answer
-from db.models import CallRow, TurnRow
+from db.models import CallRow, DraftRow, TurnRow
 
 
 class Latencies(Answer):
@@ -50,10 +50,27 @@ class TurnAnswer(Answer):
 
 
 class EventAnswer(Answer):
-    """Something that LiveKit said of a call's room, such as `participant_joined`."""
+    """What happened in a call: something that LiveKit said of its room, such as `participant_joined`, or that
+    the agent or the platform noted, such as `tool`, `error` or `lost`, with what there is to say of it."""
 
     at: datetime
     event: str
+    attempt: int | None = None
+    """Of the agent that it is about, where it is about one."""
+    data: dict[str, Any] | None = None
+
+
+class SpeakingAnswer(Answer):
+    """What somebody has said so far of an utterance that is not over."""
+
+    role: Literal["user", "agent"]
+    text: str
+    at: datetime
+
+    @classmethod
+    def of(cls, row: DraftRow) -> SpeakingAnswer:
+        """The answer for a row."""
+        return cls(role="user" if row.role == "user" else "agent", text=row.text, at=row.at)
 
 
 class CallItem(Answer):
@@ -69,6 +86,8 @@ class CallItem(Answer):
     identity: str | None
     end_reason: str | None
     turn_count: int
+    recoveries: int
+    """How often another agent was sent, since the first one was lost or did not come."""
 
     @classmethod
     def of(cls, row: CallRow, turn_count: int, **more: Any) -> Any:
@@ -84,6 +103,7 @@ class CallItem(Answer):
             identity=row.identity,
             end_reason=row.end_reason,
             turn_count=turn_count,
+            recoveries=row.attempt - 1,
             **more,
         )
 
@@ -95,6 +115,7 @@ class CallAnswer(CallItem):
     trace_id: str | None
     attributes: dict[str, Any]
     turns: list[TurnAnswer]
+    speaking: list[SpeakingAnswer]
     events: list[EventAnswer]
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
-from api.schemas.calls import CallAnswer, CallItem, CallPage, EventAnswer, TurnAnswer
+from api.schemas.calls import CallAnswer, CallItem, CallPage, EventAnswer, SpeakingAnswer, TurnAnswer
 from api.services.livekit import LiveKit
 from common.errors import FieldError, InvalidInput, NotFound
 from common.status import CallStatus
@@ -18,6 +18,7 @@ from db.repositories.agents import AgentRepository
 from db.repositories.calls import OPEN, CallFilter, CallRepository
 from db.repositories.pages import Cursor
 from db.repositories.rooms import RoomRepository
+from db.repositories.transcripts import TranscriptRepository
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class CallService:
 
 
 async def _answer(db_session: AsyncSession, row: CallRow) -> CallAnswer:
-    turns = await CallRepository(db_session).turns(row.id)
-    events = await RoomRepository(db_session).events(row.room)
+    transcripts = TranscriptRepository(db_session)
+    turns = await transcripts.turns(row.id)
     answer: CallAnswer = CallAnswer.of(
         row,
         len(turns),
@@ -89,9 +90,23 @@ async def _answer(db_session: AsyncSession, row: CallRow) -> CallAnswer:
         trace_id=row.trace_id,
         attributes=row.attributes or {},
         turns=[TurnAnswer.of(number, turn) for number, turn in enumerate(turns, 1)],
-        events=[EventAnswer(at=each.created_at, event=each.event) for each in events],
+        speaking=[SpeakingAnswer.of(each) for each in await transcripts.drafts(row.id)],
+        events=await _events(db_session, row),
     )
     return answer
+
+
+async def _events(db_session: AsyncSession, row: CallRow) -> list[EventAnswer]:
+    """What LiveKit told, and what the agent and the platform noted, by time."""
+    said = [
+        EventAnswer(at=each.created_at, event=each.event)
+        for each in await RoomRepository(db_session).events(row.room)
+    ]
+    noted = [
+        EventAnswer(at=each.at, event=each.kind, attempt=each.attempt, data=each.data)
+        for each in await TranscriptRepository(db_session).events(row.id)
+    ]
+    return sorted([*said, *noted], key=lambda each: each.at)
 
 
 def _id(text: str) -> UUID:

@@ -6,17 +6,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from api.postgres import Postgres
-from api.services.tokens import TOKEN_LIFETIME
 from common.errors import BionicError
 from db.repositories.calls import CallRepository
+from workflows.policy import NO_SHOW
 
 EVERY_SECONDS = 10.0
-_AGE = TOKEN_LIFETIME + timedelta(minutes=1)
-"""A caller may join at a token's last moment, and an agent is a little later still."""
-
 _log = logging.getLogger("bionic.api")
 
 
@@ -43,7 +39,7 @@ class NoShows:
     async def sweep(self) -> int:
         """Close them; how many there were."""
         async with self.postgres.begin() as db_session:
-            count = await CallRepository(db_session).abandon(_AGE)
+            count = await CallRepository(db_session).abandon(NO_SHOW)
         if count:
             _log.info("%d calls were abandoned: nobody came", count)
         return count

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
 from livekit import api
 from pydantic import AfterValidator, Field
 
+from agents.dispatch import Dispatch
 from api.postgres import Postgres
 from api.schemas.base import Answer, Body, Name
+from api.services.call_board import CallBoard
 from api.services.lines import has_line, require_line
 from api.services.livekit import LiveKit
 from common.errors import LiveKitRefused, NotDeployed
@@ -23,9 +24,7 @@ from common.livekit import LiveKitCredentials
 from db.models import AgentRow
 from db.repositories.agents import AgentRepository
 from db.repositories.calls import CallRepository
-
-TOKEN_LIFETIME = timedelta(minutes=10)
-"""Long enough to join; who is in the room stays, for LiveKit renews the token of a connected participant."""
+from workflows.policy import TOKEN_LIFETIME
 
 _RESERVED = "lk."
 _MAX_ATTRIBUTES = 16
@@ -78,10 +77,11 @@ class Place:
 
 @dataclass(frozen=True)
 class TokenService:
-    """Mints tokens. Needs Postgres alone: calls go on while Temporal is away."""
+    """Mints tokens. Waits for Postgres alone: callers come while Temporal is away."""
 
     postgres: Postgres
     livekit: LiveKit
+    board: CallBoard
     draw: Callable[[], float] = random.random
     """A number from 0 up to 1, all alike probable: who gets a version on trial."""
 
@@ -119,6 +119,7 @@ class TokenService:
                 identity=place.identity,
                 attributes=dict(request.attributes),
             )
+        self.board.begun(self.board.input(place.call_id, agent.id, agent.slug, place.room))
         return CallToken(
             token=token,
             url=credentials.url,
@@ -154,9 +155,7 @@ def sign(credentials: LiveKitCredentials, place: Place, request: TokenRequest) -
         can_publish_data=True,  # typed messages travel as text streams
         can_update_own_metadata=False,
     )
-    dispatch = api.RoomAgentDispatch(
-        agent_name=place.agent_name, metadata=json.dumps({"callId": str(place.call_id)})
-    )
+    dispatch = api.RoomAgentDispatch(agent_name=place.agent_name, metadata=Dispatch(place.call_id).metadata())
     token = (
         api.AccessToken(credentials.api_key, credentials.api_secret)
         .with_identity(place.identity)

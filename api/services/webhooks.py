@@ -9,19 +9,25 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 
 import jwt
 from google.protobuf.json_format import Parse, ParseError
 from livekit import api
+from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.webhook import WebhookEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
+from api.services.call_board import CallBoard
 from api.services.livekit import LiveKit
 from api.services.rates import RateLimit, TooManyRequests
 from common.errors import InvalidInput, Unauthorized
 from db.repositories.calls import CallRepository
+from db.repositories.recoveries import RecoveryRepository
 from db.repositories.rooms import RoomRepository
+from workflows.call_types import CallInput
 
 MAX_AGE_SECONDS = 600.0
 """LiveKit tries a webhook again for some minutes; older ones are somebody's collection."""
@@ -72,6 +78,7 @@ class WebhookService:
 
     postgres: Postgres
     livekit: LiveKit
+    board: CallBoard
     known: KnownSigners = field(default_factory=KnownSigners)
     failures: RateLimit = field(default_factory=lambda: RateLimit(rate=1, burst=30))
 
@@ -90,9 +97,40 @@ class WebhookService:
                 room = None
             if not await CallRepository(db_session).take_event(event.id, event.event, room):
                 return False
-            if room:
-                await _act(CallRepository(db_session), event, room)
+            news = await self._act(db_session, event, room) if room else None
+        if news:
+            news()
         return True
+
+    async def _act(
+        self, db_session: AsyncSession, event: WebhookEvent, room: str
+    ) -> Callable[[], None] | None:
+        """Write what it tells of a call; returns how to tell the call's workflow, once that is committed."""
+        calls, who = CallRepository(db_session), event.participant
+        is_agent = who.kind == ParticipantInfo.Kind.AGENT
+        match event.event:
+            case "room_finished":
+                await calls.end(room, "room finished")
+                call_id = await calls.id_of(room)
+                return partial(self.board.over, call_id) if call_id else None
+            case "participant_joined" if not is_agent:
+                at = datetime.fromtimestamp(event.created_at, UTC)
+                if await calls.caller_came(room, who.identity, at):
+                    return await self._news(db_session, room, self.board.caller_came)
+            case "participant_left" | "participant_connection_aborted" if not is_agent:
+                await calls.caller_left(room, who.identity)
+            case "participant_left" | "participant_connection_aborted":
+                if await calls.is_alone(room):
+                    return await self._news(db_session, room, self.board.agent_left)
+        return None
+
+    async def _news(
+        self, db_session: AsyncSession, room: str, tell: Callable[[CallInput], None]
+    ) -> Callable[[], None] | None:
+        call = await RecoveryRepository(db_session).in_room(room)
+        if call is None:
+            return None
+        return partial(tell, self.board.input(call.call_id, call.agent_id, call.slug, call.room))
 
     async def _signer(self, body: bytes, token: str, client: str) -> Signer:
         api_key = _claimed_key(token)
@@ -130,13 +168,6 @@ class WebhookService:
             return False
         placed = await rooms.placed_with_key(signer.api_key, call.agent_id)
         return any(each.open(self.postgres.box) == signer.api_secret for each in placed)
-
-
-async def _act(calls: CallRepository, event: WebhookEvent, room: str) -> None:
-    if event.event == "room_finished":
-        await calls.end(room, "room finished")
-    elif event.event == "participant_joined":
-        await calls.caller_came(room, event.participant.identity)
 
 
 def _claimed_key(token: str) -> str:

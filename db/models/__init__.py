@@ -5,7 +5,9 @@ from db.models.agent_log import AgentLogRow
 from db.models.agent_version import AgentVersionRow
 from db.models.base import Base
 from db.models.call import CallRow
+from db.models.call_event import CallEventRow
 from db.models.deployment import DeploymentKind, DeploymentRow, TransitionRow
+from db.models.draft import DraftRow
 from db.models.host import HostRow
 from db.models.livekit_event import LiveKitEventRow
 from db.models.repair import RepairRow
@@ -18,9 +20,11 @@ __all__ = [
     "AgentRow",
     "AgentVersionRow",
     "Base",
+    "CallEventRow",
     "CallRow",
     "DeploymentKind",
     "DeploymentRow",
+    "DraftRow",
     "HostRow",
     "LiveKitEventRow",
     "RepairRow",

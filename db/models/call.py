@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, HasCreated, HasId
 
+IS_OPEN = "status IN ('waiting', 'active', 'recovering')"
+
 
 class CallRow(HasId, HasCreated, Base):
     """A conversation from the moment its token was minted, or its first job ran."""
@@ -22,8 +24,9 @@ class CallRow(HasId, HasCreated, Base):
         Index(
             "ix_calls_open",
             "agent_id",
-            postgresql_where=text("status IN ('waiting', 'active', 'recovering')"),
+            postgresql_where=text(IS_OPEN),
         ),
+        Index("ix_calls_carried", "host", postgresql_where=text(IS_OPEN)),
     )
 
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
@@ -35,6 +38,15 @@ class CallRow(HasId, HasCreated, Base):
     attributes: Mapped[dict[str, Any] | None]
     caller_joined_at: Mapped[datetime | None]
     """When LiveKit told that the caller is in the room."""
+    caller_left_at: Mapped[datetime | None]
+    """When LiveKit told that the caller is not there any more."""
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    """The dispatch whose agent speaks for the call: the token's own is the first. Older ones have no say."""
+    crashes: Mapped[int] = mapped_column(server_default="0")
+    """How many of its agents were lost by their own fault."""
+    host: Mapped[str | None]
+    host_process: Mapped[str | None]
+    """Which process of which host holds it, by what the agent said when it joined."""
     started_at: Mapped[datetime | None]
     """When an agent was first in the room."""
     ended_at: Mapped[datetime | None]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal_column, select, tuple_, update
+from sqlalchemy import Select, case, func, literal_column, not_, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,22 +28,6 @@ class CallFilter:
     status: CallStatus | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One utterance, as the job process saw it. Latencies in seconds."""
-
-    item_id: str
-    role: str
-    text: str
-    at: datetime
-    interrupted: bool = False
-    transcription_delay: float | None = None
-    end_of_turn_delay: float | None = None
-    llm_node_ttft: float | None = None
-    tts_node_ttfb: float | None = None
-    e2e_latency: float | None = None
 
 
 class CallRepository:
@@ -76,59 +60,71 @@ class CallRepository:
         )
         await self._db_session.flush()
 
-    async def start(
-        self, call_id: UUID, agent_id: UUID, version: int, room: str, trace_id: str | None
-    ) -> UUID:
-        """An agent is in the room: the call is active. Makes the call where no token of ours led to it.
+    async def caller_came(self, room: str, identity: str, at: datetime) -> UUID | None:
+        """The caller of `room` was there at that time; None where it is somebody else, or old news.
 
-        A call that is over stays over. Returns the call's id, which is another than `call_id` when the room
-        was known.
+        A call that was over by then goes on: its caller has come back to the room.
         """
-        statement = insert(CallRow).values(
-            id=call_id,
-            agent_id=agent_id,
-            version=version,
-            room=room,
-            status=CallStatus.ACTIVE,
-            started_at=func.now(),
-            trace_id=trace_id,
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=["room"],
-            set_={
-                "status": CallStatus.ACTIVE,
-                "version": version,
-                "started_at": func.coalesce(CallRow.started_at, func.now()),
-                "trace_id": func.coalesce(CallRow.trace_id, trace_id),
-            },
-            where=CallRow.status.in_(OPEN),
-        )
-        started = await self._db_session.execute(statement.returning(CallRow.id))
-        found = started.scalar_one_or_none()
-        if found is None:
-            over = await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))
-            found = over.scalar_one()
-        return found
-
-    async def caller_came(self, room: str, identity: str) -> None:
-        """The caller of `room` is there; nothing happens for anybody else."""
+        over = CallRow.status.not_in(OPEN)
+        back = {
+            CallRow.status: case((over, CallStatus.RECOVERING), else_=CallRow.status),
+            CallRow.ended_at: None,
+            CallRow.end_reason: None,
+            CallRow.caller_left_at: None,
+            CallRow.caller_joined_at: func.coalesce(CallRow.caller_joined_at, func.now()),
+        }
+        theirs = or_(CallRow.identity == identity, CallRow.identity.is_(None))
         statement = (
             update(CallRow)
-            .where(CallRow.room == room, CallRow.identity == identity, CallRow.caller_joined_at.is_(None))
-            .values(caller_joined_at=func.now())
+            .where(CallRow.room == room, theirs, or_(not_(over), CallRow.ended_at < at))
+            .values(back)
+            .returning(CallRow.id)
+            .execution_options(synchronize_session=False)
+        )
+        return (await self._db_session.execute(statement)).scalar_one_or_none()
+
+    async def caller_left(self, room: str, identity: str) -> None:
+        """The caller of `room` is not there any more; nothing happens for anybody else."""
+        statement = (
+            update(CallRow)
+            .where(CallRow.room == room, CallRow.identity == identity)
+            .values(caller_left_at=func.now())
             .execution_options(synchronize_session=False)
         )
         await self._db_session.execute(statement)
 
-    async def end(self, room: str, reason: str, status: CallStatus = CallStatus.ENDED) -> bool:
-        """Close the call of `room` unless it is closed already; tells whether it was open."""
+    async def end(
+        self,
+        room: str,
+        reason: str,
+        status: CallStatus = CallStatus.ENDED,
+        *,
+        attempt: int | None = None,
+    ) -> bool:
+        """Close the call of `room` unless it is closed already; tells whether it was open.
+
+        `attempt`: by whose word. An agent that another one has taken over from has no say.
+        """
+        mine = CallRow.attempt <= attempt if attempt else true()
         statement = (
             update(CallRow)
-            .where(CallRow.room == room, CallRow.status.in_(OPEN))
+            .where(CallRow.room == room, CallRow.status.in_(OPEN), mine)
             .values(status=status, ended_at=func.now(), end_reason=reason)
             .returning(CallRow.id)
         )
         return (await self._db_session.execute(statement)).scalar_one_or_none() is not None
+
+    async def id_of(self, room: str) -> UUID | None:
+        """The call of a room."""
+        return (await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))).scalar()
+
+    async def is_alone(self, room: str) -> bool:
+        """Whether a caller is in the room, by what LiveKit told last, whose agent should be there too."""
+        alone = (CallRow.caller_joined_at.is_not(None), CallRow.caller_left_at.is_(None))
+        statement = select(CallRow.id).where(
+            CallRow.room == room, CallRow.status == CallStatus.ACTIVE, *alone
+        )
+        return (await self._db_session.execute(statement)).scalar() is not None
 
     async def abandon(self, age: timedelta) -> int:
         """Close calls that nobody came to within `age` of their token, 500 at most; tells how many."""
@@ -149,11 +145,6 @@ class CallRepository:
         )
         return len((await self._db_session.execute(statement)).all())
 
-    async def add_turns(self, call_id: UUID, turns: list[Turn]) -> None:
-        """Append turns, in order; one that is written already stays as it is."""
-        rows = [{"call_id": call_id} | vars(turn) for turn in turns]
-        await self._db_session.execute(insert(TurnRow).values(rows).on_conflict_do_nothing())
-
     async def get(self, call_id: UUID) -> CallRow:
         """One call.
 
@@ -164,11 +155,6 @@ class CallRepository:
         if row is None:
             raise NotFound(f"There is no call {call_id}.")
         return row
-
-    async def turns(self, call_id: UUID) -> list[TurnRow]:
-        """What was said in a call, in order."""
-        statement = select(TurnRow).where(TurnRow.call_id == call_id).order_by(TurnRow.id)
-        return list((await self._db_session.execute(statement)).scalars())
 
     async def list(self, wanted: CallFilter, cursor: Cursor | None, limit: int) -> Page[tuple[CallRow, int]]:
         """A page of calls, newest first, each with its number of turns."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.status import CallStatus
@@ -41,12 +41,13 @@ class TrialRepository:
         came = func.coalesce(CallRow.started_at, CallRow.caller_joined_at).is_not(None)
         until = func.coalesce(CallRow.ended_at, func.now())
         alone = CallRow.started_at.is_(None) & (CallRow.caller_joined_at < until - patience)
+        crashed = or_(CallRow.status == CallStatus.FAILED, CallRow.crashes > 0)
         statement = (
             select(
                 CallRow.version,
                 func.count().filter(came),
                 func.count().filter(alone),
-                func.count().filter(came & (CallRow.status == CallStatus.FAILED)),
+                func.count().filter(came & crashed),
             )
             .where(CallRow.agent_id == agent_id, CallRow.version.in_(versions), CallRow.created_at >= since)
             .group_by(CallRow.version)

@@ -13,8 +13,8 @@ from activities.open_calls import AGE, RoomCheck
 from db.engine import Database
 from db.models import CallRow
 from db.repositories.agents import AgentRepository, StoredConfig
-from db.repositories.calls import CallRepository
 from db.repositories.drifts import DriftRepository
+from db.repositories.recoveries import JoinedAgent, RecoveryRepository
 from tests.api.conftest import make_settings
 from workflows.reconcile_types import Drift
 
@@ -25,9 +25,10 @@ async def test_calls_on_a_server_that_is_away_stay_open(database: Database, data
     async with database.begin() as db_session:
         config = StoredConfig({"instructions": "Be kind."}, {})
         agent = await AgentRepository(db_session, database.box).create("A", f"a-{uuid4().hex[:8]}", config)
-        calls, old = CallRepository(db_session), uuid4()
+        old = uuid4()
         for call_id in (old, uuid4()):
-            await calls.start(call_id, agent.id, 1, f"call-{call_id}", None)
+            joined = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}")
+            await RecoveryRepository(db_session).joined(joined)
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
         await db_session.execute(update(CallRow).where(CallRow.id == old).values(started_at=an_hour_ago))
 

@@ -14,7 +14,8 @@ from common.status import CallStatus
 from db.engine import Database
 from db.models import CallRow
 from db.repositories.agents import AgentRepository, StoredConfig
-from db.repositories.calls import CallRepository, Turn
+from db.repositories.calls import CallRepository
+from db.repositories.transcripts import TranscriptRepository, Turn
 from db.repositories.trials import TrialFigures
 from workflows.canary_types import TrialInput
 
@@ -54,7 +55,7 @@ async def _call(database: Database, agent_id: object, version: int, **values: ob
                 Turn(f"t{n}", "agent", "Yes.", datetime.now(UTC), e2e_latency=latency)  # type: ignore[arg-type]
                 for n in range(5)
             ]
-            await calls.add_turns(call_id, turns)
+            await TranscriptRepository(db_session).add_turns(call_id, turns)
         await db_session.execute(update(CallRow).where(CallRow.id == call_id).values(came | values))
 
 

@@ -15,7 +15,8 @@ from api.services.rates import RateLimit
 from api.services.sweeps import NoShows
 from common.settings import Settings
 from db.models import CallRow
-from db.repositories.calls import CallRepository, Turn
+from db.repositories.recoveries import JoinedAgent, RecoveryRepository
+from db.repositories.transcripts import TranscriptRepository, Turn
 from tests.api.conftest import LIVEKIT_SECRET, Client, platform_of, serving
 from tests.api.helpers import (
     HOOK,
@@ -92,13 +93,13 @@ async def test_a_trusted_proxy_is_believed(settings: Settings) -> None:
 
 async def _talk(client: Client, agent: dict[str, Any], call: dict[str, Any]) -> None:
     async with platform_of(client).agents.postgres.begin() as db_session:
-        calls = CallRepository(db_session)
         call_id, agent_id = UUID(call["callId"]), UUID(agent["id"])
-        await calls.start(call_id, agent_id, 1, call["room"], "abc")
+        joined = JoinedAgent(call_id, agent_id, 1, call["room"], trace_id="abc")
+        await RecoveryRepository(db_session).joined(joined)
         at = datetime.now(UTC)
         hello = Turn("1", "agent", "Hello", at)
         hi = Turn("2", "user", "Hi", at, e2e_latency=1.5, llm_node_ttft=0.2)
-        await calls.add_turns(call_id, [hello, hi])
+        await TranscriptRepository(db_session).add_turns(call_id, [hello, hi])
 
 
 async def test_a_call_with_its_turns(client: Client) -> None:
@@ -131,8 +132,9 @@ async def test_a_call_that_is_over_is_not_reopened(client: Client) -> None:
     body = webhook("room_finished", token["room"])
     await client.post(HOOK, content=body, headers=signature(body))
     async with platform_of(client).agents.postgres.begin() as db_session:
-        known = await CallRepository(db_session).start(uuid4(), UUID(agent["id"]), 2, token["room"], "late")
-    assert str(known) == token["callId"]
+        late = JoinedAgent(uuid4(), UUID(agent["id"]), 2, token["room"], trace_id="late")
+        known = await RecoveryRepository(db_session).joined(late)
+    assert str(known.call_id) == token["callId"]
     call = await call_of(client, token["callId"])
     assert (call["status"], call["version"], call["startedAt"], call["traceId"]) == ("ended", 1, None, None)
     await _talk(client, agent, token)

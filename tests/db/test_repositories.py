@@ -20,11 +20,13 @@ from db.engine import Database
 from db.migrate import alembic_config
 from db.models import AgentRow, ReplicaRow
 from db.repositories.agents import AgentRepository, StoredConfig
-from db.repositories.calls import CallFilter, CallRepository, Turn
+from db.repositories.calls import CallFilter, CallRepository
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition, ReplicaState
 from db.repositories.pages import Cursor
 from db.repositories.placements import PlacementRepository
+from db.repositories.recoveries import Begun, JoinedAgent, RecoveryRepository
 from db.repositories.settings import SettingRepository, StoredSettings
+from db.repositories.transcripts import TranscriptRepository, Turn
 
 pytestmark = pytest.mark.integration
 
@@ -172,13 +174,15 @@ async def test_a_turn_is_written_once_and_a_call_ends_once(database: Database) -
     agent = await _agent(database)
     room = f"call-{uuid.uuid4()}"
     async with database.begin() as db_session:
-        calls = CallRepository(db_session)
-        call_id = await calls.start(uuid.uuid4(), agent.id, 1, room, None)
-        assert await calls.start(uuid.uuid4(), agent.id, 1, room, "trace") == call_id
+        calls, recoveries = CallRepository(db_session), RecoveryRepository(db_session)
+        transcripts = TranscriptRepository(db_session)
+        call_id = (await recoveries.joined(JoinedAgent(uuid.uuid4(), agent.id, 1, room))).call_id
+        again = JoinedAgent(uuid.uuid4(), agent.id, 1, room, trace_id="trace")
+        assert await recoveries.joined(again) == Begun(call_id)
         turn = Turn("item_1", "user", "hello", datetime.now(UTC), e2e_latency=0.5)
-        await calls.add_turns(call_id, [turn])
-        await calls.add_turns(call_id, [turn, Turn("item_2", "agent", "hi", datetime.now(UTC))])
-        assert [t.text for t in await calls.turns(call_id)] == ["hello", "hi"]
+        await transcripts.add_turns(call_id, [turn])
+        await transcripts.add_turns(call_id, [turn, Turn("item_2", "agent", "hi", datetime.now(UTC))])
+        assert [t.text for t in await transcripts.turns(call_id)] == ["hello", "hi"]
         assert await calls.end(room, "left")
         assert not await calls.end(room, "again")
         call = await calls.get(call_id)
@@ -190,7 +194,8 @@ async def test_pages_have_every_call_once(database: Database) -> None:
     agent = await _agent(database)
     for _ in range(5):
         async with database.begin() as db_session:
-            await CallRepository(db_session).start(uuid.uuid4(), agent.id, 1, f"call-{uuid.uuid4()}", None)
+            joined = JoinedAgent(uuid.uuid4(), agent.id, 1, f"call-{uuid.uuid4()}")
+            await RecoveryRepository(db_session).joined(joined)
     seen, cursor = [], None
     while True:
         async with database.begin() as db_session:

@@ -12,7 +12,9 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.control import ControlActivities
+from activities.left_alone import LeftAlone
 from activities.reconcile import ReconcileActivities
+from activities.recovery import CallActivities
 from activities.trials import TrialActivities
 from activities.watch import WatchActivities
 from agents.config import AgentConfig, OfflineStt
@@ -24,6 +26,8 @@ from workers.agent_logs import kept_agent_logs
 from workers.control.schedule import keep_schedule
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workflows.agent import AgentWorkflow
+from workflows.call import CallWorkflow
+from workflows.call_wishes import CallNews
 from workflows.host import HostWorkflow
 from workflows.policy import CONTROL_QUEUE
 from workflows.reconcile import ReconcileWorkflow
@@ -32,7 +36,7 @@ from workflows.replica import ReplicaWorkflow
 logger = logging.getLogger(__name__)
 
 WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
-WORKFLOWS = [AgentWorkflow, HostWorkflow, ReconcileWorkflow, ReplicaWorkflow]
+WORKFLOWS = [AgentWorkflow, CallWorkflow, HostWorkflow, ReconcileWorkflow, ReplicaWorkflow]
 
 
 def control_worker(
@@ -41,6 +45,7 @@ def control_worker(
     watch: WatchActivities,
     trials: TrialActivities,
     reconciler: ReconcileActivities,
+    calls: CallActivities,
 ) -> Worker:
     """The worker, not yet running."""
     return Worker(
@@ -50,6 +55,10 @@ def control_worker(
         activities=[
             activities.validate_config,
             activities.record_transitions,
+            calls.finish_call,
+            calls.give_up_call,
+            calls.look_at_call,
+            calls.send_agent,
             reconciler.look_at_agents,
             reconciler.look_at_calls,
             reconciler.mend_agents,
@@ -79,9 +88,11 @@ async def run(settings: Settings) -> None:
         await asyncio.to_thread(check_providers, AgentConfig(instructions="Warm up.", stt=WARM_UP))
         async with aiohttp.ClientSession() as http:
             activities = ControlActivities(database, settings, http)
-            watch, trials = WatchActivities(client, database), TrialActivities(database)
+            left_alone = LeftAlone(database, CallNews(client), settings.bionic_join_seconds)
+            watch, trials = WatchActivities(client, database, left_alone), TrialActivities(database)
+            calls = CallActivities(database, settings, http)
             reconciler = ReconcileActivities(client, database, settings, http)
-            worker = control_worker(client, activities, watch, trials, reconciler)
+            worker = control_worker(client, activities, watch, trials, reconciler, calls)
             logs = kept_agent_logs(database, "control")
             async with logs, keep_schedule(client), running(worker) as ended:
                 logger.info("control worker ready")

@@ -22,7 +22,9 @@ from temporalio.worker import Worker
 from activities.door import Door
 from activities.hosting import HostActivities
 from activities.lease import Lease
+from activities.left_alone import LeftAlone
 from activities.losses import Losses
+from activities.recovery import CallActivities
 from activities.stay import Tenant
 from activities.watch import HandOn, worker_identity
 from agents.capacity import Capacity
@@ -37,6 +39,7 @@ from workers.runtime.limits import limits, usage
 from workers.runtime.name import host_name
 from workers.runtime.presence import Presence
 from workers.runtime.slots import agent_slots
+from workflows.call_wishes import CallNews
 from workflows.policy import HEARTBEAT, RUNTIME_QUEUE, host_queue
 
 logger = logging.getLogger(__name__)
@@ -49,6 +52,9 @@ MAC_FILES = 10_240
 MIND_SECONDS = 60.0
 ON_THE_WAY_SECONDS = 10.0
 """What was not here both before and after this time is not on its way."""
+
+NEWS_TIMEOUT = timedelta(seconds=1)
+"""For Temporal to hear of a lost agent; then the host sends the next one itself. A caller waits."""
 
 GOING_SECONDS = 5
 """How long activities may take to hand over when the host stops."""
@@ -106,10 +112,14 @@ async def free_the_last(activities: HostActivities, since: datetime) -> None:
 
     That process is dead: nobody else could have its name.
     """
+    left_alone = LeftAlone(
+        activities.database, CallNews(activities.client), activities.settings.bionic_join_seconds
+    )
     reason = f"The process of host {activities.host} that carried it is gone."
     hand_on = HandOn(activities.client, activities.database, activities.host, reason, since)
     if agents := await hand_on.all():
         logger.info("the agents of this host's last process are free", extra={"agents": agents})
+    await left_alone.before(activities.host, activities.lease.process)
 
 
 async def mind_the_lost(activities: HostActivities) -> None:
@@ -165,8 +175,10 @@ async def run(settings: Settings) -> None:
             async with kept_agent_logs(database, name):
                 facilities = open_facilities(capacity, settings.bionic_call_memory_mb)
                 async with aiohttp.ClientSession() as http, facilities as shared:
+                    calls = CallActivities(database, settings, http)
+                    losses = Losses(name, database, CallNews(client, NEWS_TIMEOUT), calls)
                     activities = HostActivities(
-                        lease, database, client, settings, http, shared, Losses(database), tenants, door
+                        lease, database, client, settings, http, shared, losses, tenants, door
                     )
                     await host(activities, await lease.take(), stop)
     finally:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from livekit.agents.llm import AgentHandoff, ChatMessage, FunctionCall
 
-from agents import recorder as recorder_module
-from agents.recorder import CallRecorder, turn_of
+from agents.record import recorder as recorder_module
+from agents.record.heard import turn_of
+from agents.record.ledger import Ledger
+from agents.record.recorder import CallRecorder, JoinedAgent
 from db.engine import Database
 from db.models import CallRow, TurnRow
 from db.repositories.agents import AgentRepository, StoredConfig
-from db.repositories.calls import CallRepository, Turn
+from db.repositories.calls import CallRepository
+from db.repositories.transcripts import TranscriptRepository, Turn
 from stack import Stack
 from tests.support.waiting import eventually
 
@@ -28,16 +32,15 @@ async def _recorder(database: Database, url: str) -> tuple[CallRecorder, uuid.UU
         slug = f"r-{uuid.uuid4().hex[:8]}"
         agent = await AgentRepository(db_session, database.box).create("R", slug, StoredConfig({}, {}))
     call_id = uuid.uuid4()
-    recorder = CallRecorder(
-        url, call_id=call_id, agent_id=agent.id, version=1, room=f"call-{call_id}", trace_id="abc"
-    )
-    return recorder, call_id
+    room = f"call-{call_id}"
+    joined = JoinedAgent(call_id, agent.id, 1, room, trace_id="abc")
+    return CallRecorder(Ledger(url, room), joined), call_id
 
 
 async def _stored(database: Database, call_id: uuid.UUID) -> tuple[CallRow, list[TurnRow]]:
     async with database.begin() as db_session:
-        calls = CallRepository(db_session)
-        return await calls.get(call_id), await calls.turns(call_id)
+        turns = await TranscriptRepository(db_session).turns(call_id)
+        return await CallRepository(db_session).get(call_id), turns
 
 
 @pytest.mark.integration
@@ -49,7 +52,7 @@ async def test_turns_are_written_while_the_call_goes_on(database: Database, data
 
     async def two() -> bool:
         async with database.begin() as db_session:
-            return len(await CallRepository(db_session).turns(call_id)) == 2
+            return len(await TranscriptRepository(db_session).turns(call_id)) == 2
 
     await eventually(two, "two turns")
     recorder.add(_turn(3))
@@ -80,7 +83,7 @@ async def test_turns_said_while_postgres_is_away_are_written_afterwards(
 @pytest.mark.integration
 async def test_a_deleted_agent_does_not_hold_the_job_up(database: Database, database_url: str) -> None:
     recorder, _ = await _recorder(database, database_url)
-    recorder._agent_id = uuid.uuid4()
+    recorder._agent = replace(recorder._agent, agent_id=uuid.uuid4())
     recorder.joined()
     recorder.add(_turn(1))
     await asyncio.wait_for(recorder.close("caller left"), 5)
@@ -89,17 +92,15 @@ async def test_a_deleted_agent_does_not_hold_the_job_up(database: Database, data
 @pytest.mark.unit
 async def test_a_full_queue_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder_module, "QUEUE_LIMIT", 3)
-    recorder = CallRecorder(
-        "postgresql://nobody@127.0.0.1:9/none",
-        call_id=uuid.uuid4(),
-        agent_id=uuid.uuid4(),
-        version=1,
-        room="room",
-        trace_id=None,
-    )
+    ledger = Ledger("postgresql://nobody@127.0.0.1:9/none", "room")
+    recorder = CallRecorder(ledger, JoinedAgent(uuid.uuid4(), uuid.uuid4(), 1, "room"))
     for number in range(5):
         recorder.add(_turn(number))
-    assert [turn.text for turn in recorder._turns] == ["turn 2", "turn 3", "turn 4"]
+    assert [entry.text for entry in recorder._entries if isinstance(entry, Turn)] == [
+        "turn 2",
+        "turn 3",
+        "turn 4",
+    ]
     assert recorder._dropped == 2
 
 

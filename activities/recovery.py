@@ -1,0 +1,278 @@
+"""Looks after calls: is an agent with the caller? If not, another one is sent, and goes on from there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import aiohttp
+from livekit import api
+from livekit.api.twirp_client import ServerError, ServerErrorCode
+from livekit.protocol.models import ParticipantInfo
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.errors import told_to_temporal
+from agents.dispatch import Dispatch
+from common.errors import NotFound
+from common.livekit import LiveKitCredentials
+from common.livekit_server import livekit_server
+from common.settings import Settings
+from common.status import CallStatus
+from db.credentials import resolve_livekit
+from db.engine import Database
+from db.models import AgentRow, CallRow
+from db.repositories.agents import AgentRepository
+from db.repositories.calls import OPEN, CallRepository
+from db.repositories.hosts import HostRepository
+from db.repositories.placements import PlacementRepository
+from db.repositories.recoveries import Loss, RecoveryRepository
+from db.repositories.rooms import RoomRepository
+from db.repositories.settings import SettingRepository
+from db.repositories.transcripts import CallEvent, TranscriptRepository
+from workflows.call_types import CallSight, CallState, GiveUp, SendAgent, Sent
+from workflows.policy import HEARTBEAT_TIMEOUT, NO_SHOW
+
+logger = logging.getLogger(__name__)
+
+NO_AGENT = "no_agent"
+"""The event that a caller was told that no agent comes."""
+
+TOPIC = "bionic.call"
+"""Of what the platform itself tells those in a room."""
+
+STOPPED = "The agent is not deployed any more."
+ROOM_GONE = "its room is gone"
+_CALLERS = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP, ParticipantInfo.Kind.CONNECTOR}
+
+
+@dataclass(frozen=True)
+class Room:
+    """Who is in the room of a call."""
+
+    callers: Sequence[str]
+    agents: Sequence[str]
+    there: bool = True
+
+    @property
+    def state(self) -> CallState:
+        """How its call is, as far as the room tells."""
+        if not self.callers:
+            return CallState.EMPTY
+        return CallState.GOING if self.agents else CallState.ALONE
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A call, its agent, and the LiveKit server that it is on."""
+
+    call: CallRow
+    agent: AgentRow
+    credentials: LiveKitCredentials
+
+
+@dataclass(frozen=True)
+class CallActivities:
+    """What is done for the workflows of calls; hosts do it themselves while Temporal is away."""
+
+    database: Database
+    settings: Settings
+    http: aiohttp.ClientSession
+
+    @activity.defn
+    async def look_at_call(self, call_id: str) -> CallSight:
+        """How a call is by Postgres and LiveKit; one that nobody came to is closed."""
+        with told_to_temporal():
+            found = await self._standing(UUID(call_id))
+            if found is None or found.call.status not in OPEN:
+                return CallSight(CallState.OVER, found.call.attempt if found else 1)
+            call = found.call
+            room = await self._room(found)
+            over = not room.callers and await self._close_if_over(call, room)
+        return CallSight(CallState.OVER if over else room.state, call.attempt)
+
+    async def _close_if_over(self, call: CallRow, room: Room) -> bool:
+        if call.status == CallStatus.WAITING:
+            if datetime.now(UTC) - call.created_at < NO_SHOW:
+                return False
+            status, reason = CallStatus.ABANDONED, "nobody came"
+        elif not room.there:
+            status, reason = CallStatus.ENDED, ROOM_GONE
+        else:
+            return False
+        async with self.database.begin() as db_session:
+            await CallRepository(db_session).end(call.room, reason, status)
+        return True
+
+    @activity.defn
+    async def send_agent(self, request: SendAgent) -> Sent:
+        """Send an agent to a caller who has none, instead of a lost one; the same again does nothing."""
+        with told_to_temporal():
+            return await self.send(request)
+
+    async def send(self, request: SendAgent) -> Sent:
+        """As `send_agent`, for a host that can't reach Temporal.
+
+        Raises:
+            LiveKitError: LiveKit did not do it.
+        """
+        found = await self._standing(UUID(request.call_id))
+        if found is None or found.call.status not in OPEN:
+            return Sent(request.lost.attempt, CallState.OVER)
+        room = await self._room(found)
+        if not room.callers:
+            return Sent(found.call.attempt, CallState.EMPTY)
+        version = _version(found)
+        if version is None:
+            return Sent(found.call.attempt, CallState.ALONE, STOPPED)
+        dispatch = await self._take_over(found.call, request)
+        if dispatch.attempt == request.lost.attempt + 1:
+            name = f"{found.agent.slug}@v{version}"
+            await self._dispatch(found, name, dispatch, room.agents)
+        return Sent(dispatch.attempt, CallState.GOING)
+
+    async def _take_over(self, call: CallRow, request: SendAgent) -> Dispatch:
+        """The dispatch that speaks for the call from now on: a new one, unless that was made already."""
+        lost = request.lost
+        async with self.database.begin() as db_session:
+            recoveries = RecoveryRepository(db_session)
+            loss = Loss(lost.attempt, lost.reason, lost.crashed)
+            taken = await recoveries.take_over(call.id, loss, datetime.now(UTC))
+            attempt = taken.attempt if taken else (await recoveries.call(call.id)).attempt
+            avoid = lost.host if request.elsewhere and await _others(db_session, lost.host) else None
+        if taken:
+            about = {"agent": str(call.agent_id), "room": call.room}
+            logger.warning("a call gets another agent, number %d: %s", attempt, lost.reason, extra=about)
+        return Dispatch(call.id, attempt, avoid)
+
+    async def _dispatch(
+        self, found: Standing, agent_name: str, dispatch: Dispatch, ghosts: Sequence[str]
+    ) -> None:
+        """Have LiveKit send an agent, unless it was told already, and take those out that are lost."""
+        room = found.call.room
+        async with livekit_server(found.credentials, self.http) as client:
+            before = await client.agent_dispatch.list_dispatch(room)
+            said = [Dispatch.read(each.metadata) for each in before]
+            if any(each and each.attempt == dispatch.attempt for each in said):
+                return
+            await asyncio.gather(
+                client.agent_dispatch.create_dispatch(
+                    api.CreateAgentDispatchRequest(
+                        agent_name=agent_name, room=room, metadata=dispatch.metadata()
+                    )
+                ),
+                *(_remove(client, room, ghost) for ghost in ghosts),
+            )
+            # An older dispatch may still find an agent, or one that hangs: LiveKit tells its host to end it.
+            await asyncio.gather(*(_withdraw(client, room, each.id) for each in before))
+
+    @activity.defn
+    async def give_up_call(self, request: GiveUp) -> None:
+        """Tell the caller and operators that no agent comes; end the call where that is asked for."""
+        with told_to_temporal():
+            found = await self._standing(UUID(request.call_id))
+            if found is None:
+                return
+            call = found.call
+            about = {"agent": str(call.agent_id), "room": call.room}
+            logger.error(
+                "no agent comes to a caller after %d tries: %s", request.tries, request.reason, extra=about
+            )
+            event = CallEvent(
+                -request.tries,
+                NO_AGENT,
+                datetime.now(UTC),
+                {"reason": request.reason, "tries": request.tries},
+            )
+            async with self.database.begin() as db_session:
+                await TranscriptRepository(db_session).add_events(call.id, call.attempt, [event])
+                if request.over:
+                    await CallRepository(db_session).end(call.room, request.reason, CallStatus.FAILED)
+            await self._tell_room(found, request)
+
+    async def _tell_room(self, found: Standing, request: GiveUp) -> None:
+        room = found.call.room
+        said = json.dumps({"status": "no agent", "over": request.over}).encode()
+        async with livekit_server(found.credentials, self.http) as client:
+            try:
+                await client.room.send_data(api.SendDataRequest(room=room, data=said, topic=TOPIC))
+                if request.over:
+                    await client.room.delete_room(api.DeleteRoomRequest(room=room))
+            except ServerError as error:
+                if error.code != ServerErrorCode.NOT_FOUND:
+                    raise
+
+    @activity.defn
+    async def finish_call(self, call_id: str) -> None:
+        """Put the record of a call that is over in order."""
+        with told_to_temporal():
+            async with self.database.begin() as db_session:
+                await TranscriptRepository(db_session).keep_drafts(UUID(call_id))
+
+    async def _standing(self, call_id: UUID) -> Standing | None:
+        async with self.database.begin() as db_session:
+            try:
+                call = await RecoveryRepository(db_session).call(call_id)
+                agent = await AgentRepository(db_session, self.database.box).get(str(call.agent_id))
+            except NotFound:
+                return None
+            return Standing(call, agent, await self._credentials(db_session, call))
+
+    async def _credentials(self, db_session: AsyncSession, call: CallRow) -> LiveKitCredentials:
+        deployment_id = await RoomRepository(db_session).deployment_of(call)
+        if deployment_id is not None:
+            return await PlacementRepository(db_session, self.database.box).of(deployment_id, self.settings)
+        stored = await SettingRepository(db_session, self.database.box).all()
+        return resolve_livekit(None, stored, self.settings)
+
+    async def _room(self, found: Standing) -> Room:
+        async with livekit_server(found.credentials, self.http) as client:
+            try:
+                request = api.ListParticipantsRequest(room=found.call.room)
+                people = (await client.room.list_participants(request)).participants
+            except ServerError as error:
+                if error.code != ServerErrorCode.NOT_FOUND:
+                    raise
+                return Room([], [], there=False)
+        there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
+        return Room(
+            [each.identity for each in there if each.kind in _CALLERS],
+            [each.identity for each in there if each.kind == ParticipantInfo.Kind.AGENT],
+        )
+
+
+def _version(found: Standing) -> int | None:
+    """The version that can go on with a call: its own while that takes calls, else the live one."""
+    agent, own = found.agent, found.call.version
+    if own is not None and own in {agent.live_version, agent.canary_version}:
+        return own
+    return agent.live_version
+
+
+async def _others(db_session: AsyncSession, host: str | None) -> bool:
+    """Whether another host is there than that one."""
+    hosts = await HostRepository(db_session).list()
+    there = [each.host.name for each in hosts if not each.gone and each.silence < HEARTBEAT_TIMEOUT]
+    return host is not None and any(name != host for name in there)
+
+
+async def _remove(client: api.LiveKitAPI, room: str, identity: str) -> None:
+    """Take somebody out of a room who may have left it already."""
+    try:
+        await client.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
+    except ServerError as error:
+        if error.code != ServerErrorCode.NOT_FOUND:
+            raise
+
+
+async def _withdraw(client: api.LiveKitAPI, room: str, dispatch_id: str) -> None:
+    try:
+        await client.agent_dispatch.delete_dispatch(dispatch_id, room)
+    except ServerError as error:
+        if error.code != ServerErrorCode.NOT_FOUND:
+            raise

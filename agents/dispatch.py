@@ -1,0 +1,47 @@
+"""What a dispatch says to the agent that it sends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """Which call an agent is sent to. Travels as the metadata of LiveKit's dispatch."""
+
+    call_id: UUID
+    attempt: int = 1
+    """Counts the agents that were sent to the call. The caller's token sends the first one."""
+    avoid: str | None = None
+    """A host that shall leave the call to others."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether somebody may have spoken with the caller before."""
+        return self.attempt > 1
+
+    def metadata(self) -> str:
+        """What LiveKit carries."""
+        said: dict[str, object] = {"callId": str(self.call_id)}
+        if self.attempt > 1:
+            said["attempt"] = self.attempt
+        if self.avoid:
+            said["avoid"] = self.avoid
+        return json.dumps(said)
+
+    @classmethod
+    def read(cls, metadata: str) -> Dispatch | None:
+        """Undo `metadata`; None where somebody else dispatched the agent."""
+        try:
+            said = json.loads(metadata)
+            avoid = said.get("avoid")
+            return cls(UUID(said["callId"]), int(said.get("attempt", 1)), str(avoid) if avoid else None)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    @classmethod
+    def of(cls, metadata: str) -> Dispatch:
+        """As `read`; a new call where somebody else dispatched the agent."""
+        return cls.read(metadata) or cls(uuid4())

@@ -1,0 +1,87 @@
+"""A conversation that another agent began: what was said, as a model takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from livekit.agents.llm import ChatContext, ChatItem, ChatMessage, FunctionCall, FunctionCallOutput
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agents.record.heard import TOOL
+from agents.record.ledger import Ledger
+from agents.record.recorder import CallRecorder
+from db.models import CallEventRow, TurnRow
+from db.repositories.transcripts import CUT, TranscriptRepository
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What was said so far, tool calls and their results included."""
+
+    items: list[ChatItem]
+
+    @property
+    def begun(self) -> bool:
+        """Whether anybody has said anything."""
+        return any(isinstance(item, ChatMessage) for item in self.items)
+
+    @property
+    def heard_the_caller(self) -> bool:
+        """Whether the caller has said anything."""
+        return any(isinstance(item, ChatMessage) and item.role == "user" for item in self.items)
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the caller waits for words: an answer, or the rest of one that was cut off."""
+        spoken = [item for item in self.items if isinstance(item, ChatMessage)]
+        return bool(spoken) and (spoken[-1].role == "user" or _cut_off(spoken[-1]))
+
+    def context(self) -> ChatContext:
+        """For the agent that goes on."""
+        return ChatContext(list(self.items))
+
+
+def _cut_off(message: ChatMessage) -> bool:
+    return message.id.startswith(CUT)
+
+
+async def conversation_before(recorder: CallRecorder, ledger: Ledger) -> Conversation:
+    """What was said before this agent came; it is noted as the one that speaks for the call now."""
+    begun = await recorder.begin()
+
+    async def _load(db_session: AsyncSession) -> Conversation:
+        return await load_conversation(db_session, begun.call_id)
+
+    return await ledger.do(_load) or Conversation([])
+
+
+async def load_conversation(db_session: AsyncSession, call_id: UUID) -> Conversation:
+    """The conversation of a call, from Postgres."""
+    transcripts = TranscriptRepository(db_session)
+    turns = [_message(row) for row in await transcripts.turns(call_id)]
+    tools = [item for row in await transcripts.events(call_id, TOOL) for item in _tool(row)]
+    return Conversation(sorted([*turns, *tools], key=lambda item: item.created_at))
+
+
+def _message(row: TurnRow) -> ChatItem:
+    return ChatMessage(
+        id=row.item_id,
+        role="user" if row.role == "user" else "assistant",
+        content=[row.text],
+        interrupted=row.interrupted,
+        created_at=row.at.timestamp(),
+    )
+
+
+def _tool(row: CallEventRow) -> list[ChatItem]:
+    at, data = row.at.timestamp(), row.data
+    call = FunctionCall(call_id=data["callId"], name=data["name"], arguments=data["arguments"], created_at=at)
+    output = FunctionCallOutput(
+        call_id=data["callId"],
+        name=data["name"],
+        output=data["output"] or "",
+        is_error=data["isError"],
+        created_at=at,
+    )
+    return [call, output]

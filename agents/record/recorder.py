@@ -1,0 +1,236 @@
+"""Writes what is said and what happens in a call to Postgres meanwhile, off the path that carries audio."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agents.record.ledger import Ledger
+from db.repositories.calls import CallRepository
+from db.repositories.recoveries import Begun, JoinedAgent, RecoveryRepository
+from db.repositories.transcripts import CallEvent, Draft, TranscriptRepository, Turn
+
+__all__ = ["CallRecorder", "JoinedAgent"]
+
+logger = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 10_000
+"""Turns and events kept while Postgres is away: hours of talk. Beyond it the oldest are dropped, counted and
+logged."""
+
+CLOSE_SECONDS = 8.0
+"""How long a job process waits at its end for the last turns to be written."""
+
+HOLD_SECONDS = 0.3
+"""How long what is not urgent waits for company: changes of state, and words of an utterance that goes on.
+A process that is killed loses no more than this."""
+
+USAGE_SECONDS = 10.0
+"""Between two notes of what a call has used so far."""
+
+UNFINISHED = {"error", "job crashed", "room disconnected"}
+"""Why a job ends, and its call need not: the caller may be there and wait for another agent. The first is
+our word for a session that gave up, the others are livekit-agents'."""
+
+URGENT = {"tool", "error", "failed"}
+"""Kinds of events that are written at once, as turns are."""
+
+
+@dataclass
+class Batch:
+    """What is written in one transaction."""
+
+    turns: list[Turn] = field(default_factory=list)
+    events: list[CallEvent] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+    spoken: list[str] = field(default_factory=list)
+    """Roles whose utterance is over."""
+
+    def __len__(self) -> int:
+        return len(self.turns) + len(self.events)
+
+    async def write(self, db_session: AsyncSession, begun: Begun, attempt: int) -> None:
+        """Write it; what is written already stays as it is."""
+        transcripts = TranscriptRepository(db_session)
+        if self.turns:
+            await transcripts.add_turns(begun.call_id, self.turns)
+        if self.events:
+            await transcripts.add_events(begun.call_id, attempt, self.events)
+        if self.spoken:
+            await transcripts.drop_drafts(begun.call_id, attempt, self.spoken)
+        if self.drafts:
+            await transcripts.put_drafts(begun.call_id, attempt, self.drafts)
+
+
+class CallRecorder:
+    """The record of one agent in one call. What adds to it never waits; one task writes, in order."""
+
+    def __init__(self, ledger: Ledger, agent: JoinedAgent) -> None:
+        self.replaced = asyncio.Event()
+        """Set when another agent has taken the call over: this one has no business in the room."""
+        self._ledger, self._agent = ledger, agent
+        self._begun: Begun | None = None
+        self._entries: deque[Turn | CallEvent] = deque()
+        self._drafts: dict[str, Draft | None] = {}
+        self._writing = Batch()
+        self._number = 0
+        self._usage: dict[str, Any] | None = None
+        self._usage_noted = 0.0
+        self._news, self._urgent = asyncio.Event(), asyncio.Event()
+        self._closing = False
+        self._dropped = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self) -> Begun:
+        """Note that the agent is in the call, before it says a word; `joined` does it later."""
+        if self._begun is None:
+            # Where Postgres refuses the call, it refuses what is said in it as well, and says so each time.
+            self._begun = await self._ledger.do(self._begin) or Begun(self._agent.call_id)
+        if self._begun.stale:
+            self.replaced.set()
+        return self._begun
+
+    async def _begin(self, db_session: AsyncSession) -> Begun:
+        return await RecoveryRepository(db_session).joined(self._agent)
+
+    def joined(self) -> None:
+        """The agent is in the room: begin to write."""
+        data = {"host": self._agent.host, "version": self._agent.version, "traceId": self._agent.trace_id}
+        self.note("joined", {key: value for key, value in data.items() if value is not None})
+        self._task = asyncio.create_task(self._write(), name="call recorder")
+
+    def add(self, turn: Turn) -> None:
+        """Take a turn into the record."""
+        self._keep(turn)
+        self._drafts[turn.role] = None
+        self._wake(urgent=True)
+
+    def note(self, kind: str, data: dict[str, Any], at: float | None = None) -> None:
+        """Take an event into the record; `at` in seconds since the epoch."""
+        self._number += 1
+        moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
+        self._keep(CallEvent(self._number, kind, moment, data))
+        self._wake(urgent=kind in URGENT)
+
+    def draft(self, role: str, text: str) -> None:
+        """What somebody has said so far of an utterance that goes on."""
+        before = self._drafts.get(role)
+        self._drafts[role] = Draft(role, text, before.at if before else datetime.now(UTC))
+        self._wake()
+
+    def used(self, usage: dict[str, Any]) -> None:
+        """What the call has used so far, in all."""
+        self._usage = usage
+        if time.monotonic() - self._usage_noted > USAGE_SECONDS:
+            self._note_usage()
+
+    def _note_usage(self) -> None:
+        if self._usage:
+            self._usage_noted = time.monotonic()
+            self.note("usage", self._usage)
+            self._usage = None
+
+    def _keep(self, entry: Turn | CallEvent) -> None:
+        if len(self._entries) >= QUEUE_LIMIT:
+            self._entries.popleft()
+            self._dropped += 1
+        self._entries.append(entry)
+
+    def _wake(self, *, urgent: bool = False) -> None:
+        self._news.set()
+        if urgent:
+            self._urgent.set()
+
+    async def close(self, reason: str) -> None:
+        """Write what is left and mark the call as ended, unless it needs another agent; gives up after
+        `CLOSE_SECONDS`."""
+        if self._task is None:
+            return
+        self._note_usage()
+        self._closing = True
+        self._wake(urgent=True)
+        try:
+            await asyncio.wait_for(self._finish(reason), CLOSE_SECONDS)
+        except TimeoutError:
+            logger.exception(
+                "Postgres was away at the end of the call",
+                extra={"room": self._agent.room, "lost": len(self._entries) + len(self._writing)},
+            )
+        finally:
+            self._task.cancel()
+            await self._ledger.close()
+
+    async def fail(self, reason: str) -> None:
+        """Say why the agent could not begin; gives up after `CLOSE_SECONDS`. Another one may try."""
+        self.note("failed", {"message": reason})
+        batch, begun = self._take(), Begun(self._agent.call_id)
+
+        async def _fail(db_session: AsyncSession) -> None:
+            await batch.write(db_session, begun, self._agent.attempt)
+
+        try:
+            await asyncio.wait_for(self._ledger.do(_fail), CLOSE_SECONDS)
+        except TimeoutError:
+            logger.exception("Postgres was away when the call failed", extra={"room": self._agent.room})
+        finally:
+            await self._ledger.close()
+
+    async def _finish(self, reason: str) -> None:
+        assert self._task is not None
+        await self._task
+        if reason not in UNFINISHED and not self.replaced.is_set():
+
+            async def _end(db_session: AsyncSession) -> None:
+                attempt = self._agent.attempt
+                await CallRepository(db_session).end(self._agent.room, reason, attempt=attempt)
+
+            await self._ledger.do(_end)
+
+    async def _write(self) -> None:
+        begun = await self.begin()
+        while await self._something_to_write():
+            self._writing = self._take()
+
+            async def _write(db_session: AsyncSession) -> None:
+                await self._writing.write(db_session, begun, self._agent.attempt)
+
+            await self._ledger.do(_write)
+            self._writing = Batch()
+        if self._dropped:
+            logger.error("turns were dropped", extra={"room": self._agent.room, "dropped": self._dropped})
+
+    async def _something_to_write(self) -> bool:
+        """Wait for it; False when there is nothing left and nothing will come."""
+        while not self._entries and not self._drafts:
+            if self._closing:
+                return False
+            self._news.clear()
+            await self._news.wait()
+        if not self._urgent.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), HOLD_SECONDS)
+        return True
+
+    def _take(self) -> Batch:
+        """All that is to be written now."""
+        batch = Batch()
+        for entry in self._entries:
+            if isinstance(entry, Turn):
+                batch.turns.append(entry)
+            else:
+                batch.events.append(entry)
+        self._entries.clear()
+        batch.spoken = [role for role, draft in self._drafts.items() if draft is None]
+        batch.drafts = [draft for draft in self._drafts.values() if draft is not None]
+        # What goes on keeps its beginning; what is over is forgotten.
+        self._drafts.clear()
+        self._urgent.clear()
+        return batch

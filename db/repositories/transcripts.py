@@ -1,0 +1,124 @@
+"""Queries on what is said and what happens in a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.models import CallEventRow, DraftRow, TurnRow
+
+PLATFORM = 0
+"""The number of the platform's own event of an attempt: what led to it."""
+
+CUT = "cut-"
+"""How the ids of turns begin that ended with their agent."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One utterance, as the job process saw it. Latencies in seconds."""
+
+    item_id: str
+    role: str
+    text: str
+    at: datetime
+    interrupted: bool = False
+    transcription_delay: float | None = None
+    end_of_turn_delay: float | None = None
+    llm_node_ttft: float | None = None
+    tts_node_ttfb: float | None = None
+    e2e_latency: float | None = None
+
+
+@dataclass(frozen=True)
+class CallEvent:
+    """What happened in a call beside what was said; `number` orders it within its attempt."""
+
+    number: int
+    kind: str
+    at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody has said so far of an utterance that is not over."""
+
+    role: str
+    text: str
+    at: datetime
+
+
+class TranscriptRepository:
+    """Reads and writes turns, events and drafts."""
+
+    def __init__(self, db_session: AsyncSession) -> None:
+        self._db_session = db_session
+
+    async def add_turns(self, call_id: UUID, turns: Sequence[Turn]) -> None:
+        """Append turns, in order; one that is written already stays as it is."""
+        rows = [{"call_id": call_id} | vars(turn) for turn in turns]
+        await self._db_session.execute(insert(TurnRow).values(rows).on_conflict_do_nothing())
+
+    async def turns(self, call_id: UUID) -> list[TurnRow]:
+        """What was said in a call, in order."""
+        statement = select(TurnRow).where(TurnRow.call_id == call_id).order_by(TurnRow.id)
+        return list((await self._db_session.execute(statement)).scalars())
+
+    async def add_events(self, call_id: UUID, attempt: int, events: Sequence[CallEvent]) -> None:
+        """Append events of an attempt; one that is written already stays as it is."""
+        rows = [{"call_id": call_id, "attempt": attempt} | vars(event) for event in events]
+        await self._db_session.execute(insert(CallEventRow).values(rows).on_conflict_do_nothing())
+
+    async def events(self, call_id: UUID, kind: str | None = None) -> list[CallEventRow]:
+        """What happened in a call, in order, or what of one kind."""
+        statement = select(CallEventRow).where(CallEventRow.call_id == call_id).order_by(CallEventRow.id)
+        if kind:
+            statement = statement.where(CallEventRow.kind == kind)
+        return list((await self._db_session.execute(statement)).scalars())
+
+    async def put_drafts(self, call_id: UUID, attempt: int, drafts: Sequence[Draft]) -> None:
+        """What is being said now, in place of what was; an older attempt has no say."""
+        rows = [{"call_id": call_id, "attempt": attempt} | vars(draft) for draft in drafts]
+        statement = insert(DraftRow).values(rows)
+        new = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=["call_id", "role"],
+            set_={"attempt": new.attempt, "text": new.text, "at": new.at},
+            where=DraftRow.attempt <= new.attempt,
+        )
+        await self._db_session.execute(statement)
+
+    async def drop_drafts(self, call_id: UUID, attempt: int, roles: Sequence[str]) -> None:
+        """What was being said is over, and a turn."""
+        mine = (DraftRow.call_id == call_id, DraftRow.attempt == attempt, DraftRow.role.in_(roles))
+        await self._db_session.execute(delete(DraftRow).where(*mine))
+        # The call may have been taken for over meanwhile, and the draft for all that there would be.
+        cut = TurnRow.item_id.in_([f"{CUT}{attempt}-{role}" for role in roles])
+        await self._db_session.execute(delete(TurnRow).where(TurnRow.call_id == call_id, cut))
+
+    async def keep_drafts(self, call_id: UUID) -> None:
+        """Whoever was speaking will not go on: what they have said is a turn, cut off."""
+        cut = (
+            delete(DraftRow)
+            .where(DraftRow.call_id == call_id)
+            .returning(DraftRow.call_id, DraftRow.attempt, DraftRow.role, DraftRow.text, DraftRow.at)
+            .cte("cut")
+        )
+        item_id = func.concat(literal(CUT), cut.c.attempt, literal("-"), cut.c.role)
+        turns = select(cut.c.call_id, item_id, cut.c.role, cut.c.text, cut.c.at, literal(value=True))
+        columns = ["call_id", "item_id", "role", "text", "at", "interrupted"]
+        statement = insert(TurnRow).from_select(columns, turns.order_by(cut.c.at))
+        await self._db_session.execute(statement.on_conflict_do_nothing())
+
+    async def drafts(self, call_id: UUID) -> list[DraftRow]:
+        """What is being said now."""
+        statement = select(DraftRow).where(DraftRow.call_id == call_id).order_by(DraftRow.at)
+        return list((await self._db_session.execute(statement)).scalars())

@@ -1,0 +1,201 @@
+"""The life of one call: its caller is never left without an agent."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import policy, signatures
+    from workflows.call_types import AgentLost, CallInput, CallSight, CallState, GiveUp, SendAgent, Sent
+    from workflows.errors import reason_of
+
+
+@workflow.defn
+class CallWorkflow:
+    """Watches one call from its token to its end, and sends another agent whenever the caller has none.
+
+    It sleeps until something is heard: LiveKit's webhooks tell who comes and goes, hosts tell of agents they
+    have lost. What may have been missed is looked up now and then. Postgres and LiveKit know how the call is;
+    what is kept here is which agent was sent last, and how often that was in vain.
+    """
+
+    @workflow.init
+    def __init__(self, call: CallInput) -> None:
+        self._call = call
+        self._attempt = call.attempt
+        self._tries = call.tries
+        self._lost: AgentLost | None = None
+        self._expecting: timedelta | None = None
+        """How long until an agent must be there; None while nothing suggests that there is none."""
+        self._over = False
+
+    @workflow.signal
+    def caller_came(self) -> None:
+        """The caller is in the room: an agent must come."""
+        self._expect(timedelta(seconds=self._call.patience_seconds))
+
+    @workflow.signal
+    def agent_left(self) -> None:
+        """An agent has left the room, and its caller has not."""
+        self._expect(policy.LEFT_GRACE)
+
+    @workflow.signal
+    def agent_lost(self, lost: AgentLost) -> None:
+        """The agent's process, or its host, is gone."""
+        if lost.attempt >= self._attempt:
+            self._lost = lost
+
+    @workflow.signal
+    def over(self) -> None:
+        """The room is gone."""
+        self._over = True
+
+    @workflow.run
+    async def run(self, call: CallInput) -> None:
+        """Return when the call is over. Starts with the first signal, or when the token has expired."""
+        first = self._lost is None and self._expecting is None and not self._over
+        if first:
+            await self._act_on(await self._look())
+        while not self._over:
+            await self._wait()
+            if self._is_over():
+                break
+            if lost := self._lost:
+                self._lost = None
+                await self._replace(lost)
+            else:
+                await self._act_on(await self._look())
+            if workflow.info().is_continue_as_new_suggested() and not self._news():
+                workflow.continue_as_new(
+                    CallInput(
+                        call.call_id,
+                        call.agent_id,
+                        call.slug,
+                        call.room,
+                        call.patience_seconds,
+                        self._attempt,
+                        self._tries,
+                    )
+                )
+        await self._finish()
+
+    def _expect(self, patience: timedelta) -> None:
+        if self._expecting is None or patience < self._expecting:
+            self._expecting = patience
+
+    def _is_over(self) -> bool:
+        return self._over
+
+    def _news(self) -> bool:
+        return self._over or self._lost is not None
+
+    async def _wait(self) -> None:
+        """Until something is heard, or it is time to look."""
+        patience, self._expecting = self._expecting, None
+        try:
+            if patience is None:
+                await workflow.wait_condition(
+                    lambda: self._news() or self._expecting is not None, timeout=policy.CALL_CHECK
+                )
+                patience = self._expecting
+            if patience is not None and not self._news():
+                self._expecting = None
+                await workflow.wait_condition(self._news, timeout=patience)
+        except TimeoutError:
+            pass
+
+    async def _look(self) -> CallSight | None:
+        """How the call is; None where neither Postgres nor LiveKit would say."""
+        try:
+            return await workflow.execute_local_activity(
+                signatures.look_at_call,
+                self._call.call_id,
+                start_to_close_timeout=policy.LOOK_AT_CALL_TIMEOUT,
+                retry_policy=policy.ONCE,
+            )
+        except (ActivityError, ApplicationError):
+            self._expect(policy.CALL_PAUSE)
+            return None
+
+    async def _act_on(self, sight: CallSight | None) -> None:
+        if sight is None:
+            return
+        self._attempt = max(self._attempt, sight.attempt)
+        if sight.state is CallState.OVER:
+            self._over = True
+        elif sight.state is CallState.ALONE:
+            patience = f"{self._call.patience_seconds:g} s"
+            why = (
+                "The agent that was sent did not stay."
+                if self._tries
+                else f"No agent came within {patience}."
+            )
+            await self._replace(AgentLost(self._attempt, why))
+        elif sight.state is CallState.GOING and self._tries:
+            self._describe("the agent that was sent is in the call")
+            self._tries = 0
+
+    async def _replace(self, lost: AgentLost) -> None:
+        """Send another agent; soon after, a look shows whether it is there."""
+        self._tries += 1
+        if self._tries > policy.CALL_TRIES_AT_ONCE:
+            await self._pause()
+            if self._is_over():
+                return
+        self._describe(f"{lost.reason} **Another agent is sent**: number {lost.attempt + 1}")
+        elsewhere = self._tries % 2 == 0
+        sent = await self._send(SendAgent(self._call.call_id, lost, elsewhere))
+        self._attempt = sent.attempt
+        if sent.state is CallState.OVER:
+            self._over = True
+        elif sent.state is not CallState.EMPTY:
+            self._expect(policy.SENT_PATIENCE)
+            await self._despair(sent.problem or lost.reason, hopeless=bool(sent.problem))
+
+    async def _pause(self) -> None:
+        """An agent that was lost again and again is not sent in a rush."""
+        growing = timedelta(seconds=2 ** (self._tries - policy.CALL_TRIES_AT_ONCE))
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._over, timeout=min(growing, policy.CALL_PAUSE))
+
+    async def _send(self, request: SendAgent) -> Sent:
+        return await workflow.execute_activity(
+            signatures.send_agent,
+            request,
+            start_to_close_timeout=policy.SEND_AGENT_TIMEOUT,
+            retry_policy=policy.SEND_AGENT_RETRY,
+            summary=f"another agent: {request.lost.reason}",
+        )
+
+    async def _despair(self, reason: str, *, hopeless: bool) -> None:
+        """Tell those concerned once, and end the call when nothing has helped for long."""
+        last = hopeless or self._tries >= policy.CALL_LAST_TRY
+        if not last and self._tries != policy.CALL_TRIES:
+            return
+        await workflow.execute_activity(
+            signatures.give_up_call,
+            GiveUp(self._call.call_id, reason, self._tries, over=last),
+            start_to_close_timeout=policy.SEND_AGENT_TIMEOUT,
+            retry_policy=policy.RECORD_RETRY,
+            summary=f"no agent: {reason}",
+        )
+        self._over = self._over or last
+
+    async def _finish(self) -> None:
+        try:
+            await workflow.execute_local_activity(
+                signatures.finish_call,
+                self._call.call_id,
+                start_to_close_timeout=policy.RECORD_TIMEOUT,
+                retry_policy=policy.RECORD_RETRY,
+            )
+        except (ActivityError, ApplicationError) as error:
+            workflow.logger.error("the record of a call is not in order: %s", reason_of(error))
+        self._describe("over")
+
+    def _describe(self, state: str) -> None:
+        workflow.set_current_details(f"**{self._call.slug}**, room {self._call.room}\n- {state}")
