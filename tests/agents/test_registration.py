@@ -64,7 +64,7 @@ async def registered(
             http,
             capacity or idle(),
             lambda: None,
-            lambda room, lost: OVER.append((room, lost)),  # type: ignore[arg-type]
+            lambda end: OVER.append((end.room, end.crashed)),  # type: ignore[arg-type]
         )
         task = asyncio.create_task(one.run())
         try:

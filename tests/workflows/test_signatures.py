@@ -12,6 +12,7 @@ from activities.control import ControlActivities
 from activities.hosting import HostActivities
 from activities.lease import Lease
 from activities.reconcile import ReconcileActivities
+from activities.recovery import CallActivities
 from activities.trials import TrialActivities
 from activities.watch import WatchActivities
 from workflows import signatures
@@ -19,6 +20,7 @@ from workflows import signatures
 pytestmark = pytest.mark.unit
 
 OWNERS = (
+    CallActivities,
     ControlActivities,
     HostActivities,
     Lease,
@@ -45,4 +47,5 @@ def test_every_signature_has_its_activity(name: str) -> None:
 def test_there_are_signatures() -> None:
     agents = {"validate_config", "record_transitions", "host_agent", "release_agent"}
     reconciler = {"look_at_agents", "look_at_calls", "mend_agents", "mend_calls"}
-    assert agents | reconciler | {"judge_canary", "keep_host", "hand_on_agents"} == set(NAMES)
+    calls = {"look_at_call", "send_agent", "give_up_call", "finish_call"}
+    assert agents | calls | reconciler | {"judge_canary", "keep_host", "hand_on_agents"} == set(NAMES)
