@@ -67,7 +67,7 @@ async def _begin(
         text_output=room_io.TextOutputOptions(next_in_chain=SpokenText(recorder)),
     )
     await session.start(agent, room=ctx.room, room_options=options, record=False)
-    logger.info("in the call")
+    logger.info("takes up the conversation" if conversation.begun else "in the call")
     recorder.joined()
     _speak_first(config, conversation, session)
 

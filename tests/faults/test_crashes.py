@@ -109,7 +109,7 @@ async def _crash_one(platform: Platform, agent: Json, host: psutil.Process) -> N
         (victim,) = await eventually(found, "the call's process")
         victim.kill()
 
-        async def gone() -> bool:
-            return not victim.is_running()
+        async def replaced() -> bool:
+            return not victim.is_running() and bool(_in_calls(host) - others)
 
-        await eventually(gone, "the end of the process")
+        await eventually(replaced, "the end of the process, and another one")

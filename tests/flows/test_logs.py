@@ -59,7 +59,8 @@ async def test_the_log_of_a_call_from_its_deployment_to_its_crash(platform: Plat
         await _logged(platform, agent, "in the call")
         (job,) = call_processes(platform.stack)
         job.kill()
-        lines = await _logged(platform, agent, "crashed")
+        await _logged(platform, agent, "number 2")
+        lines = await _logged(platform, agent, "takes up the conversation")
 
     (host,) = {line["source"] for line in lines} - {"control"}
     call = token["callId"]
@@ -71,8 +72,11 @@ async def test_the_log_of_a_call_from_its_deployment_to_its_crash(platform: Plat
         ("in the call", host, call),
         ("process exited with non-zero exit code -9", host, call),
         ("a call's process crashed", host, call),
+        ("a call gets another agent, number 2: The agent's process crashed.", "control", call),
+        ("a call begins", host, call),
+        ("takes up the conversation", host, call),
     ]
-    assert (await _bionic(platform, "logs", agent["slug"], "--level", "error"))["items"] == lines[-2:]
+    assert (await _bionic(platform, "logs", agent["slug"], "--level", "error"))["items"] == lines[5:7]
 
     failed = await _logged(platform, broken, "version 1 is failed: LiveKit at ws://127.0.0.1:9 can't be")
     assert {(line["level"], line["callId"]) for line in failed} == {("error", None)}
