@@ -65,6 +65,7 @@ async def test_a_share_of_the_calls_and_the_way_back(platform: Platform) -> None
 
             event = await eventually(lost, "the loss of the agent told")
             assert event["data"] == {"reason": "The agent's process crashed.", "attempt": 1, "crashed": True}
+            await caller.hears("Sorry, I was gone for a moment.")
 
     async def rolled_back() -> Json | None:
         found: Json = await platform.call("GET", f"/api/deployments/{deployment['id']}")
