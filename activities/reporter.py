@@ -6,9 +6,10 @@ import logging
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from common.status import Status
+from workflows.absence import no_workflow
 from workflows.policy import agent_workflow_id
 from workflows.types import ReplicaChanged, ReplicaReport
 
@@ -62,6 +63,6 @@ class Reporter:
             await self._agent.signal("replica_changed", change, rpc_timeout=RPC_TIMEOUT)
             self._told = report
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if no_workflow(error):
                 self._told = report  # nobody is there to be told
             logger.warning("Temporal did not take the report of %s: %s", self.replica_id, error.message)
