@@ -15,6 +15,9 @@ from temporalio.service import RPCError
 from activities.lease import Lease
 from activities.reporter import Reporter
 from activities.watch import HandOn
+from api.postgres import Postgres
+from api.services.health import Down, HealthService
+from api.services.livekit import LiveKit
 from common.errors import Unavailable
 from common.status import Status
 from db.engine import Database
@@ -70,3 +73,9 @@ async def test_agents_of_a_lost_host_are_not_forgotten(elsewhere: Client) -> Non
     with pytest.raises(RPCError) as caught:
         await hand_on.these([CarriedReplica("replica", UUID(AGENT), "lost")])
     assert no_namespace(caught.value)
+
+
+async def test_health_says_what_is_missing(elsewhere: Client) -> None:
+    health = HealthService(cast("Postgres", None), elsewhere, cast("LiveKit", None))
+    with pytest.raises(Down, match="no namespace “nowhere”"):
+        await health._temporal()
