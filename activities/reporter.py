@@ -46,9 +46,15 @@ class Reporter:
         """An earlier attempt reported this; the same again is no news."""
         self._told = self._report = ReplicaReport(status, self.attempt, self.host, None, reason)
 
-    async def tell(self, status: Status, worker_id: str | None = None, reason: str | None = None) -> None:
+    async def tell(
+        self,
+        status: Status,
+        worker_id: str | None = None,
+        reason: str | None = None,
+        moving: str | None = None,
+    ) -> None:
         """Report a new state; nothing happens when it is the one reported last."""
-        report = ReplicaReport(status, self.attempt, self.host, worker_id, reason)
+        report = ReplicaReport(status, self.attempt, self.host, worker_id, reason, moving)
         if report != self._report:
             self._report = report
             await self.deliver()

@@ -56,6 +56,9 @@ RELEASE_TIMEOUT = timedelta(seconds=15)
 NOTICE = timedelta(seconds=5)
 """How long a replaced version still takes calls: tokens name their version, and some are on their way."""
 
+HANDOVER = timedelta(seconds=2)
+"""How long a host that gives agents up on purpose still takes their calls, while others register them."""
+
 HEARTBEAT = timedelta(seconds=4)
 """Between two heartbeats of a host, and of an agent that is not registered yet."""
 
