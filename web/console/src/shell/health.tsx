@@ -49,9 +49,11 @@ export function HealthLine({ health: { data, error } }: HealthProps) {
   return (
     <p className={`health ${tone === 'green' ? '' : `tone-${tone}`}`} title={title} data-testid="health">
       <ToneDot tone={tone} />
-      {tone === 'red' && `${names(down)} down`}
-      {tone === 'amber' && `${names(limited)} degraded`}
-      {tone === 'green' && 'All systems up'}
+      <span className="health-text">
+        {tone === 'red' && `${names(down)} down`}
+        {tone === 'amber' && `${names(limited)} degraded`}
+        {tone === 'green' && 'All systems up'}
+      </span>
     </p>
   )
 }
