@@ -12,11 +12,12 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from common.errors import BionicError
 from db.repositories.hosts import HostFigures
 from workflows import policy
+from workflows.absence import no_workflow
 from workflows.host_types import HostInput
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class Lease:
         try:
             found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if no_workflow(error):
                 return None
             raise
         running = found.status is WorkflowExecutionStatus.RUNNING

@@ -11,7 +11,7 @@ from uuid import UUID
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.redeploying import Redeploying
 from activities.watch import host_of, pending_stay
@@ -23,6 +23,7 @@ from db.models import AgentRow, DeploymentRow
 from db.repositories.agents import AgentRepository
 from db.repositories.deployments import DeploymentRepository, NewTransition
 from db.repositories.drifts import DriftRepository
+from workflows.absence import no_workflow
 from workflows.policy import RECONCILER, agent_workflow_id
 from workflows.reconcile_types import Account, Drift, Repair, Suspect
 from workflows.types import ReplicaChanged, ReplicaReport, StopReplica, StopRequest
@@ -199,7 +200,7 @@ class Mender:
         try:
             found = await self.client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if no_workflow(error):
                 return False
             raise
         return found.status is WorkflowExecutionStatus.RUNNING

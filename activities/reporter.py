@@ -6,9 +6,10 @@ import logging
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from common.status import Status
+from workflows.absence import no_workflow
 from workflows.policy import agent_workflow_id
 from workflows.types import ReplicaChanged, ReplicaReport
 
@@ -45,9 +46,15 @@ class Reporter:
         """An earlier attempt reported this; the same again is no news."""
         self._told = self._report = ReplicaReport(status, self.attempt, self.host, None, reason)
 
-    async def tell(self, status: Status, worker_id: str | None = None, reason: str | None = None) -> None:
+    async def tell(
+        self,
+        status: Status,
+        worker_id: str | None = None,
+        reason: str | None = None,
+        moving: str | None = None,
+    ) -> None:
         """Report a new state; nothing happens when it is the one reported last."""
-        report = ReplicaReport(status, self.attempt, self.host, worker_id, reason)
+        report = ReplicaReport(status, self.attempt, self.host, worker_id, reason, moving)
         if report != self._report:
             self._report = report
             await self.deliver()
@@ -62,6 +69,6 @@ class Reporter:
             await self._agent.signal("replica_changed", change, rpc_timeout=RPC_TIMEOUT)
             self._told = report
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if no_workflow(error):
                 self._told = report  # nobody is there to be told
             logger.warning("Temporal did not take the report of %s: %s", self.replica_id, error.message)

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 DELIVER_SECONDS = 1.0
 """Between two tries to deliver a report."""
 
-HANDOVER_SECONDS = 2.0
-"""How long a host that is going still takes calls, while another one registers its agents."""
-
 
 class HostGoing(Unavailable):
     """This host is shutting down or shall be empty; another one takes the agent over."""
@@ -103,6 +100,9 @@ class Stay:
     async def _serve_or_tell(self) -> None:
         try:
             await self._serve()
+        except HostGoing as error:
+            await self._tell_failure(error.message, moving=self._moving)
+            raise
         except BionicError as error:
             await self._tell_failure(error.message)
             raise
@@ -116,8 +116,17 @@ class Stay:
             await self._tell_failure(f"Crash {len(self._crashes.times)} of {MANY}, tried again: {why}")
             raise Crashed(why) from None
 
-    async def _tell_failure(self, reason: str) -> None:
-        await self._reporter.tell(Status.DEGRADED, reason=reason)
+    @property
+    def _moving(self) -> str | None:
+        """Why the agent moves, where that is planned: callers are served all the while."""
+        agent = self._tenant.agent if self._tenant else None
+        if self._over.is_set() or agent is None or agent.leaving or not agent.connected:
+            return None
+        return f"Host {self._host.host} {self._going.result()}"
+
+    async def _tell_failure(self, reason: str, moving: str | None = None) -> None:
+        status = Status.STARTING if moving else Status.DEGRADED
+        await self._reporter.tell(status, reason=reason, moving=moving)
         activity.heartbeat(self._details())
         while not self._reporter.delivered:
             # Where the report does not arrive, the end of the activity would be lost as well.
@@ -155,7 +164,7 @@ class Stay:
             del tenants[self._reporter.replica_id]
         if not tenant.agent.departed:
             moving = activity.is_worker_shutdown() or self._host.door.emptying.is_set()
-            notice = HANDOVER_SECONDS if moving else 0.0
+            notice = policy.HANDOVER.total_seconds() if moving else 0.0
             self._host.see_off(tenant.agent, self._drain_seconds, notice=notice)
 
     async def _serve(self) -> None:

@@ -12,13 +12,14 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.errors import told_to_temporal
 from activities.left_alone import LeftAlone
 from common.status import Status
 from db.engine import Database
 from db.repositories.hosts import CarriedReplica, HostRepository
+from workflows.absence import no_workflow
 from workflows.host_types import HostInput, Inquest
 from workflows.policy import HEARTBEAT, HOST_ACTIVITY_ID, agent_workflow_id
 from workflows.types import ReplicaChanged, ReplicaReport
@@ -146,7 +147,7 @@ class HandOn:
             lost = ApplicationError(self.reason, type="HostLost", next_retry_delay=RETRY_DELAY)
             await running.fail(lost, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
+            if not no_workflow(error):
                 raise
             return False  # it ended meanwhile, or was handed on already
         return True

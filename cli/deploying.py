@@ -142,9 +142,9 @@ class Order:
         try:
             with heeded() as interrupts:
                 known = self._known() if wait and self._verb in {"retry", "stop"} else {}
+                watch = Watch(self._api, self._out, self._goal, self._timeout, interrupts)
                 deployment = self._api.post(path_to("agents", self._slug, self._verb), body)
                 if wait:
-                    watch = Watch(self._api, self._out, self._goal, self._timeout, interrupts)
                     title, old = self._title(deployment), known.get(deployment.get("id"), 0)
                     watched = watch.until_settled(deployment, title, old)
         except KeyboardInterrupt:
@@ -215,7 +215,8 @@ class Order:
         note(self._out.errors, f"{subject} {settled.get('status')}: {reason}", indent=0, style="red")
         live = self._live_version()
         if live is not None:
-            self._out.say(f"  Version {live} takes the calls, as before.")
+            before = ", as before" if settled.get("status") == Status.FAILED else ""
+            self._out.say(f"  Version {live} takes the calls{before}.")
         if settled.get("status") == Status.FAILED:
             slug = words.plain(self._slug)
             self._out.say(

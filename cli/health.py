@@ -17,20 +17,27 @@ _COLUMNS = (Column("PART"), Column("STATUS"))
 def health(session: Session) -> None:
     """Whether every part of the platform answers. Exit code 1 when one does not."""
     answer = session.api.health()
-    good = answer.get("status") == "ok"
+    parts = answer["components"].items()
+    down = [words.plain(name) for name, part in parts if part.get("status") not in {"ok", "degraded"}]
+    limited = [words.plain(name) for name, part in parts if part.get("status") == "degraded"]
     if session.out.as_json:
         session.out.document(answer)
     else:
-        parts = answer["components"].items()
         rows = [
             Row([Text(words.plain(name)), words.state(part.get("status"))], part.get("detail"))
             for name, part in parts
         ]
         print_table(session.out.people, _COLUMNS, rows)
-        down = [words.plain(name) for name, part in parts if part.get("status") != "ok"]
-        verdict = "Everything answers." if good else f"Not all is well: {', '.join(down)}."
         session.out.say("")
-        session.out.say(Text(verdict, style="green" if good else "red"))
-        if not good and session.api.access.key is None:
+        session.out.say(_verdict(down, limited))
+        if (down or limited) and session.api.access.key is None:
             session.out.say("  With an API key, it says what is wrong.")
-    raise typer.Exit(ExitCode.OK if good else ExitCode.FAILED)
+    raise typer.Exit(ExitCode.FAILED if down else ExitCode.OK)
+
+
+def _verdict(down: list[str], limited: list[str]) -> Text:
+    if down:
+        return Text(f"Not all is well: {', '.join(down + limited)}.", style="red")
+    if limited:
+        return Text(f"Everything answers, but not all is well: {', '.join(limited)}.", style="yellow")
+    return Text("Everything answers.", style="green")

@@ -49,7 +49,10 @@ class Watched:
 
 @dataclass
 class Watch:
-    """Asks again and again, at growing intervals of two seconds at most, and tells each change once."""
+    """Asks again and again, at growing intervals of two seconds at most, and tells each change once.
+
+    Time is counted from when this was made: make it before the wish is sent.
+    """
 
     api: Api
     out: Output
@@ -60,13 +63,16 @@ class Watch:
     sleep: Callable[[float], None] = time.sleep
     _away: bool = False
 
+    def __post_init__(self) -> None:
+        self._began = self.clock()
+
     def until_settled(self, deployment: Json, title: Text, known: int) -> Watched:
         """Waits, below a title. The first `known` changes are old news.
 
         Raises:
             CliError: the API refuses, or is away still when the time is up.
         """
-        began = self.clock()
+        began = self._began
         before: datetime | None = None
         try:
             self.out.say(title)

@@ -129,20 +129,23 @@ class AgentWorkflow:
         # Replicas that are tried again together are one more attempt, not as many as there are.
         live.attempt = max(live.attempt, live.begun + max((each.attempt - 1 for each in replicas), default=0))
         missing = live.request.replicas - len(replicas)
-        ailing = [replica for replica in replicas if replica.status is not Status.RUNNING]
+        ailing = [each for each in replicas if each.status is not Status.RUNNING and not each.moving]
         lost = "A replica ended without being told to. Deploy again to replace it." if missing > 0 else None
         reason = next((replica.reason for replica in ailing if replica.reason), lost)
         if replicas and all(replica.status is Status.FAILED for replica in replicas):
             status = Status.FAILED
         else:
             status = Status.DEGRADED if ailing or missing > 0 else Status.RUNNING
-        if (status, reason) == (live.status, live.reason):
+        moved = self._fleet.moved(live) if status is Status.RUNNING else None
+        if (status, reason) == (live.status, live.reason) and not moved:
             return
         if status is Status.FAILED:
             self._state.live = None
             if self._state.next is None or self._state.next.status.terminal:
                 self._state.next = live
-        self._chronicle.tell(live, status, policy.PLATFORM, reason)
+        self._chronicle.tell(live, status, policy.PLATFORM, moved or reason)
+        if moved:
+            live.reason = None  # as in `_take_over`
 
     def _close(self) -> None:
         """Tell of replaced and stopped deployments whose last replica is gone."""
@@ -230,6 +233,8 @@ class AgentWorkflow:
         self._close()
         for replica in unruly:
             await self._fleet.drain([replica], replica.drain_seconds or 0)
+        if await self._fleet.handover(change.replica_id) and self._state.live:
+            self._follow(self._state.live)
 
     @workflow.signal
     def tell_again(self, seen: int) -> None:

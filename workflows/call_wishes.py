@@ -10,9 +10,10 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from workflows import policy
+from workflows.absence import no_workflow
 from workflows.call_types import AgentLost, CallInput
 from workflows.wishes import translated
 
@@ -50,7 +51,7 @@ class CallNews:
             try:
                 await handle.signal("over", rpc_timeout=self.timeout)
             except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
+                if not no_workflow(error):
                     raise
 
     async def _start(self, call: CallInput, **how: Any) -> None:

@@ -95,5 +95,12 @@ class Canary:
         except ActivityError as error:
             return f"It could not be judged: {reason_of(error)}"
         if found.breach is None:
-            self.outcome = f"No worse in {found.calls} call{'s' if found.calls != 1 else ''}."
+            self.outcome = outcome_of(found.calls)
         return found.breach
+
+
+def outcome_of(calls: int) -> str:
+    """What a version has shown that was on trial for `calls` calls and was not found worse."""
+    if calls == 0:
+        return "Not judged: nobody called it."
+    return f"No worse in {calls} call{'s' if calls != 1 else ''}."

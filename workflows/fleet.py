@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Replica,
         ReplicaChanged,
         ReplicaInput,
+        ReplicaReport,
         StopReplica,
         ValidateResult,
     )
@@ -55,6 +56,7 @@ class Fleet:
         if report.attempt < replica.attempt:
             return []
         elsewhere = report.attempt > replica.attempt or replica.host != report.host
+        _note_move(replica, report)
         replica.status, replica.reason, replica.attempt = report.status, report.reason, report.attempt
         replica.host, replica.worker_id = report.host, report.worker_id
         self._chronicle.show(replica)
@@ -63,10 +65,35 @@ class Fleet:
 
     def _ended(self, replica: Replica, status: Status, reason: str | None) -> None:
         """One that failed without being told to end is kept: it tells what its deployment lacks."""
-        replica.status, replica.reason = status, reason
+        replica.status, replica.reason, replica.moving = status, reason, None
         self._chronicle.show(replica)
         if status is Status.STOPPED or replica.draining:
             del self._state.replicas[replica.id]
+
+    def moved(self, deployment: Deployment) -> str | None:
+        """What to tell, once, of replicas that came to other hosts; None while some are on their way."""
+        replicas = self.of(deployment)
+        arrived = [replica for replica in replicas if replica.moved]
+        if not arrived or any(replica.moving for replica in replicas):
+            return None
+        causes, hosts = ({getattr(each, what) for each in arrived} for what in ("moved", "host"))
+        for replica in arrived:
+            replica.moved = None
+        return f"{' and '.join(sorted(causes))}: moved to {' and '.join(sorted(hosts))}."
+
+    async def handover(self, replica_id: str) -> bool:
+        """Wait for a replica that moves; True when no other host has it in time."""
+        replica = self._state.replicas.get(replica_id)
+        if replica is None or not replica.moving:
+            return False
+        try:
+            await workflow.wait_condition(
+                lambda: not replica.moving, timeout=policy.HANDOVER, timeout_summary="another host has it"
+            )
+        except TimeoutError:
+            replica.moving = None
+            return True
+        return False
 
     def strays(self, live: Deployment | None) -> list[Replica]:
         """Replicas of rollouts that came to nothing: neither draining nor serving `live`."""
@@ -110,6 +137,7 @@ class Fleet:
     def adopt(self, replicas: Iterable[Replica], deployment: Deployment) -> None:
         """`replicas`, some of which served another deployment of this version, serve this one."""
         for replica in replicas:
+            replica.moved = None  # that was before
             if replica.deployment_id != deployment.request.deployment_id:
                 replica.deployment_id = deployment.request.deployment_id
                 self._chronicle.show(replica)
@@ -164,3 +192,10 @@ class Fleet:
     def all(self) -> list[Replica]:
         """Every replica that has not ended."""
         return list(self._state.replicas.values())
+
+
+def _note_move(replica: Replica, report: ReplicaReport) -> None:
+    """Before `report` is taken: one that is well may move, and has moved when another host has it."""
+    if report.status is Status.RUNNING:
+        replica.moved = replica.moving or replica.moved
+    replica.moving = report.moving if replica.status is Status.RUNNING else None

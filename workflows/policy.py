@@ -56,6 +56,9 @@ RELEASE_TIMEOUT = timedelta(seconds=15)
 NOTICE = timedelta(seconds=5)
 """How long a replaced version still takes calls: tokens name their version, and some are on their way."""
 
+HANDOVER = timedelta(seconds=2)
+"""How long a host that gives agents up on purpose still takes their calls, while others register them."""
+
 HEARTBEAT = timedelta(seconds=2)
 """Between two heartbeats of a host, and of an agent that is not registered yet."""
 
@@ -101,6 +104,11 @@ TRIAL_HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 
 TRIAL_GRACE = timedelta(minutes=10)
 """On top of a canary step's own time: Postgres may be away when the verdict is due."""
+
+STICKY_TIMEOUT = timedelta(seconds=2)
+"""How long a task waits for the control worker that knows its workflow before any other may have it. That one
+may have been killed: with Temporal's ten seconds, a machine that died with both a control worker and a host
+had its agents elsewhere after twenty."""
 
 RECONCILE = "reconcile"
 """The id of the schedule that compares Temporal, Postgres and LiveKit, and of its workflows."""

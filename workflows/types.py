@@ -106,6 +106,10 @@ class Replica:
     """With which servers it works: a replica of the same version but another server is no substitute."""
     status: Status = Status.STARTING
     reason: str | None = None
+    moving: str | None = None
+    """Why its host gives it up on purpose, until another one has it; nothing is wrong meanwhile."""
+    moved: str | None = None
+    """Why it has moved, until that is told."""
     attempt: int = 1
     host: str | None = None
     """The host that reported last: the one that can let it go."""
@@ -206,6 +210,8 @@ class ReplicaReport:
     host: str | None = None
     worker_id: str | None = None
     reason: str | None = None
+    moving: str | None = None
+    """Why its host gives it up on purpose, taking its calls for `policy.HANDOVER` still."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from common.errors import Conflict, NotDeployed, Unavailable
+from workflows.absence import no_namespace
 from workflows.canary_types import CanaryStep
 from workflows.policy import AGENT_SLUG, CONTROL_QUEUE, agent_workflow_id
 from workflows.types import AgentInput, DeploymentState, DeployRequest, RetryRequest, Seen, StopRequest
@@ -32,6 +33,7 @@ _RESULT_SECONDS = 3.0
 _ANSWER_TIMEOUT = _ACCEPT_TIMEOUT + timedelta(seconds=_RESULT_SECONDS)
 _HEALTH_TIMEOUT = timedelta(seconds=2)
 _AWAY = "Temporal does not answer. Try again in a moment."
+_NO_NAMESPACE = "Temporal does not know its namespace. Try again in a moment."
 _UNTAKEN = (
     "No control worker took it in time, so it may still happen. See how the agent is before you ask for "
     "something else; the same again is one wish."
@@ -80,6 +82,10 @@ def request_of(row: Written, drain_seconds: float, seen: Seen) -> DeployRequest:
 
 class Unanswered(Unavailable):
     """Temporal serves, but its answer did not come in time: the wish may have been taken or not."""
+
+
+class NoNamespace(Unavailable):
+    """Temporal serves, and knows nothing of us, not even the namespace: it took no wish."""
 
 
 class NoWorkflow(Conflict):
@@ -134,6 +140,8 @@ class Workflows:
 
     async def _unanswered(self, error: Unavailable) -> Unavailable:
         """What to say when no answer came: where Temporal serves, it has the wish."""
+        if isinstance(error, NoNamespace):
+            return error
         return Unanswered(_UNTAKEN) if await self._serves() else error
 
     async def _serves(self) -> bool:
@@ -219,6 +227,8 @@ async def translated(patience: timedelta = _ANSWER_TIMEOUT) -> AsyncIterator[Non
         _pass_on_cancellation()
         raise Unavailable(_AWAY) from error
     except RPCError as error:
+        if no_namespace(error):
+            raise NoNamespace(_NO_NAMESPACE) from error
         if error.status == RPCStatusCode.NOT_FOUND:
             raise NoWorkflow("The agent is not deployed. Deploy it first.") from error
         if error.status in _AWAY_CODES:

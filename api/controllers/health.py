@@ -13,11 +13,11 @@ from api.services.health import HealthAnswer
 
 @get("/health", opt=PUBLIC, operation_id="getHealth", tags=["health"])
 async def get_health(platform: ThePlatform, request: Request[Any, Any, Any]) -> Response[HealthAnswer]:
-    """Whether every part of the platform answers: 200 when all do, else 503.
+    """Whether every part of the platform answers: 503 when one is down, else 200.
 
-    Callers who are signed in are told what is wrong with a part that is down.
+    Callers who are signed in are told what is wrong with a part that is down, or degraded.
     """
     answer = await platform.health.get()
     if not is_known(platform.settings, request):
         answer = answer.without_details()
-    return Response(answer, status_code=200 if answer.status == "ok" else 503)
+    return Response(answer, status_code=200 if answer.serves else 503)

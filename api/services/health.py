@@ -10,24 +10,28 @@ from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import text
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.postgres import Postgres
 from api.schemas.base import Answer
+from api.schemas.hosts import HostItem
 from api.services.livekit import LiveKit
 from common.errors import BionicError
 from db.repositories.hosts import HostRepository
-from workflows.policy import HEARTBEAT_TIMEOUT
+from workflows.absence import no_namespace
 
 _BOUND = timedelta(seconds=2)
 _CACHE_SECONDS = 1.0
+_MOST_NAMED = 3
 
 
 class Component(Answer):
     """One part of the platform."""
 
-    status: Literal["ok", "down"]
+    status: Literal["ok", "degraded", "down"]
+    """`degraded`: calls are served, but not all that it is for is done."""
     detail: str | None = None
 
 
@@ -46,6 +50,11 @@ class HealthAnswer(Answer):
     status: Literal["ok", "degraded"]
     components: Components
 
+    @property
+    def serves(self) -> bool:
+        """Whether no part is down."""
+        return all(part.status != "down" for _, part in self.components)
+
     def without_details(self) -> HealthAnswer:
         """What strangers may know: details name servers and keys."""
         bare = {name: Component(status=part.status) for name, part in self.components}
@@ -54,6 +63,10 @@ class HealthAnswer(Answer):
 
 class Down(Exception):
     """A part does not do its work; the text tells people what to look at."""
+
+
+class Limited(Exception):
+    """A part serves calls, but does not do all that it is for; the text as that of `Down`."""
 
 
 @dataclass
@@ -91,8 +104,15 @@ class HealthService:
             await db_session.execute(text("SELECT 1"))
 
     async def _temporal(self) -> None:
-        if not await self.temporal.service_client.check_health(timeout=_BOUND):
-            raise Down("Temporal says that it does not serve.")
+        namespace = self.temporal.namespace
+        request = DescribeNamespaceRequest(namespace=namespace)
+        try:
+            # A Temporal whose store is lost or stuck says of itself that it serves.
+            await self.temporal.workflow_service.describe_namespace(request, timeout=_BOUND)
+        except RPCError as error:
+            if no_namespace(error):
+                raise Down(f"Temporal has no namespace “{namespace}”. Check TEMPORAL_NAMESPACE.") from None
+            raise
 
     async def _livekit(self) -> None:
         async with self.postgres.begin() as db_session:
@@ -101,9 +121,17 @@ class HealthService:
 
     async def _runtime(self) -> None:
         async with self.postgres.begin() as db_session:
-            silence = await HostRepository(db_session).newest_silence()
-        if silence is None or silence > HEARTBEAT_TIMEOUT:
+            hosts = await HostRepository(db_session).list()
+        there = [host for host in map(HostItem.of, hosts) if host.status not in {"silent", "gone"}]
+        if not there:
             raise Down("No runtime host runs. Start one with: python -m workers.runtime")
+        if all(host.status != "up" for host in there):
+            shut = ", ".join(f"“{host.name}” is {host.status}" for host in there[:_MOST_NAMED])
+            more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
+            raise Limited(
+                f"No host takes agents: {shut}{more}. What is deployed now waits, and so do the agents of a "
+                "host that dies. Uncordon one, or start another."
+            )
 
 
 async def _component(check: Callable[[], Awaitable[None]], silence: str) -> Component:
@@ -114,6 +142,8 @@ async def _component(check: Callable[[], Awaitable[None]], silence: str) -> Comp
         return Component(status="down", detail=error.message)
     except Down as error:
         return Component(status="down", detail=str(error))
+    except Limited as error:
+        return Component(status="degraded", detail=str(error))
     except (TimeoutError, RPCError, RuntimeError, OSError):
         # A lazy Temporal client raises RuntimeError when its first connection fails.
         return Component(status="down", detail=silence)

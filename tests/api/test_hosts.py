@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
-from api.services.health import Down
+from api.services.health import Component, Components, Down, HealthAnswer, Limited
 from common.status import Standing
 from db.models import HostRow
 from db.repositories.hosts import HostFigures, HostRepository
@@ -89,6 +89,28 @@ async def test_a_host_that_fell_silent_is_no_host_for_health(client: Client) -> 
     await _saw(client, "host-2")
     await health._runtime()
     assert list((await _statuses(client)).items()) == [("host-1", "silent"), ("host-2", "up")]
+
+
+async def test_health_tells_when_no_host_takes_agents(client: Client) -> None:
+    health = platform_of(client).health
+    await _saw(client, "host-1")
+    await _saw(client, "host-2")
+    await _order(client, "host-1", "cordon")
+    await health._runtime()
+    await _order(client, "host-2", "cordon")
+    with pytest.raises(Limited, match="“host-1” is cordoned, “host-2” is cordoned"):
+        await health._runtime()
+    answer = (await client.get("/health")).json()
+    assert (answer["status"], answer["components"]["runtime"]["status"]) == ("degraded", "degraded")
+    await _order(client, "host-1", "uncordon")
+    await health._runtime()
+
+
+def test_only_a_part_that_is_down_takes_the_platform_out_of_service() -> None:
+    well, limited, down = (Component(status=word) for word in ("ok", "degraded", "down"))
+    for part, serves in ((well, True), (limited, True), (down, False)):
+        components = Components(postgres=well, temporal=well, livekit=well, runtime=part)
+        assert HealthAnswer(status="degraded", components=components).serves is serves
 
 
 async def test_hosts_that_went_are_forgotten_unless_they_are_to_be_so_when_they_come_back(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import httpx
 import pytest
 
+from cli.watching import Watch
 from tests.cli.conftest import AGENT, Bionic, FakeApi, Json, deployment, ok, problem, transition
 
 pytestmark = pytest.mark.unit
@@ -99,10 +102,21 @@ def test_without_waiting_it_is_only_accepted(api: FakeApi, bionic: Bionic) -> No
 def test_what_others_undo_did_not_come_true(api: FakeApi, bionic: Bionic, change: str, reason: str) -> None:
     api.on("POST /api/agents/shop/deploy", ok(BEGUN, 202))
     api.on(SHOW, ok(deployment(transition(0, "validating"), transition(1, change, reason))))
+    api.on("GET /api/agents/shop", ok(AGENT | {"liveVersion": 4}))
     ended = bionic("deploy", "shop")
     assert ended.code == 1
     assert ended.err == f"shop version 3 {change}: {reason}\n"
     assert "bionic retry" not in ended.out
+    assert "Version 4 takes the calls.\n" in ended.out, "it did not do so before"
+
+
+def test_the_time_in_which_the_api_waited_counts(
+    api: FakeApi, bionic: Bionic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([100.0, 110.0])
+    monkeypatch.setattr("cli.deploying.Watch", partial(Watch, clock=lambda: next(times, 110.0)))
+    api.on("POST /api/agents/shop/deploy", ok(RUNNING, 202))
+    assert "shop version 3 is running after 10 s." in bionic("deploy", "shop").out
 
 
 def test_running_is_running_though_it_was_replaced_a_moment_later(api: FakeApi, bionic: Bionic) -> None:

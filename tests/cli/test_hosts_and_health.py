@@ -108,6 +108,14 @@ def test_a_part_that_is_down(api: FakeApi, bionic: Bionic, monkeypatch: pytest.M
     assert "With an API key, it says what is wrong." in bionic("health").out
 
 
+def test_a_part_that_does_not_do_all_that_it_is_for(api: FakeApi, bionic: Bionic) -> None:
+    api.on("GET /health", ok(_health({"status": "degraded", "detail": "No host takes agents."})))
+    ended = bionic("health")
+    assert ended.code == 0
+    assert "livekit   degraded\n    No host takes agents.\n" in ended.out
+    assert "Everything answers, but not all is well: livekit." in ended.out
+
+
 def test_a_proxy_s_503_is_no_health(api: FakeApi, bionic: Bionic) -> None:
     api.on("GET /health", httpx.Response(503, json={"error": "no upstream"}))
     assert bionic("health").code == 3

@@ -7,6 +7,7 @@ import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -16,7 +17,7 @@ from tests.support.caller import calling
 from tests.support.hosts import another_host, reaches
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
-from workflows.policy import host_workflow_id
+from workflows.policy import HEARTBEAT_TIMEOUT, host_workflow_id
 
 pytestmark = pytest.mark.integration
 
@@ -76,6 +77,18 @@ async def test_a_lost_hosts_agents_are_taken_over_by_another_host(platform: Plat
     found = json.loads(looks[0].payloads[0].data)
     assert not found["alive"]
     assert found["agents"] >= REPLICAS, "those of other agents included"
+
+
+async def test_a_machine_that_dies_with_a_control_worker_is_missed_as_soon(platform: Platform) -> None:
+    """What waits for the control worker that died waits two seconds, and not Temporal's ten."""
+    async with _on_another_host(platform, "machine") as (host, agent):
+        died = datetime.now(UTC)
+        host.kill()
+        platform.stack.kill("control", signal.SIGKILL)
+        await host.wait()
+        back = await _all_back(platform, agent)
+    told = next(t for t in back["deployment"]["transitions"] if t["status"] == "degraded")
+    assert datetime.fromisoformat(told["at"]) - died < HEARTBEAT_TIMEOUT + timedelta(seconds=6)
 
 
 async def test_a_frozen_host_that_wakes_gives_way_and_begins_anew(platform: Platform) -> None:

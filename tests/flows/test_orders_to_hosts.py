@@ -85,7 +85,9 @@ async def test_hosts_are_cordoned_and_drained_and_take_no_more_calls_than_they_c
     await reaches(platform, first["name"], "drained")
     now = await platform.reaches(agent["id"], "running")
     assert now["replicas"]["ready"] == REPLICAS
-    assert "is being drained" in str(now["deployment"]["transitions"])
+    moves = [t for t in now["deployment"]["transitions"] if "is being drained" in (t["reason"] or "")]
+    assert {move["status"] for move in moves} == {"running"}, "nobody is alarmed by a planned move"
+    assert moves[-1]["reason"] == f"Host {first['name']} is being drained: moved to {other}."
 
     await _one_call_and_no_more(platform, agent["slug"], other)
     for each in (agent, late):

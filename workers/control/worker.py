@@ -29,7 +29,7 @@ from workflows.agent import AgentWorkflow
 from workflows.call import CallWorkflow
 from workflows.call_wishes import CallNews
 from workflows.host import HostWorkflow
-from workflows.policy import CONTROL_QUEUE
+from workflows.policy import CONTROL_QUEUE, STICKY_TIMEOUT
 from workflows.reconcile import ReconcileWorkflow
 from workflows.replica import ReplicaWorkflow
 
@@ -67,6 +67,7 @@ def control_worker(
             watch.hand_on_agents,
         ],
         max_cached_workflows=2000,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         workflow_task_poller_behavior=POLLERS,
         activity_task_poller_behavior=POLLERS,
         graceful_shutdown_timeout=timedelta(seconds=5),

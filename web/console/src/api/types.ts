@@ -108,7 +108,7 @@ export interface ConsoleInfo {
 }
 
 export interface Component {
-  status: 'ok' | 'down'
+  status: 'ok' | 'degraded' | 'down'
   detail?: string | null
 }
 

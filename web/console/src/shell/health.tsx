@@ -1,4 +1,4 @@
-import type { Health } from '../api/types'
+import type { Component, Health } from '../api/types'
 import type { Poll } from '../lib/use-poll'
 import { Notice } from '../ui/notice'
 import { ToneDot } from '../ui/status'
@@ -19,8 +19,10 @@ const MEANS: Record<string, string> = {
 
 const nameOf = (component: string) => NAMES[component] ?? component
 
-const downOf = (health: Health | undefined) =>
-  Object.entries(health?.components ?? {}).filter(([, { status }]) => status === 'down')
+const partsOf = (health: Health | undefined, word: Component['status']) =>
+  Object.entries(health?.components ?? {}).filter(([, { status }]) => status === word)
+
+const names = (parts: [string, Component][]) => parts.map(([name]) => nameOf(name)).join(', ')
 
 interface HealthProps {
   health: Poll<Health>
@@ -28,7 +30,8 @@ interface HealthProps {
 
 /** One quiet line while all is well. */
 export function HealthLine({ health: { data, error } }: HealthProps) {
-  const down = downOf(data)
+  const down = partsOf(data, 'down')
+  const limited = partsOf(data, 'degraded')
   const components = Object.entries(data?.components ?? {})
   const title = components
     .map(([name, { status, detail }]) => `${nameOf(name)}: ${detail ?? status}`)
@@ -42,18 +45,24 @@ export function HealthLine({ health: { data, error } }: HealthProps) {
     )
   }
   if (!data) return <p className="health">&nbsp;</p>
+  const tone = down.length > 0 ? 'red' : limited.length > 0 ? 'amber' : 'green'
   return (
-    <p className={`health ${down.length > 0 ? 'tone-red' : ''}`} title={title} data-testid="health">
-      <ToneDot tone={down.length > 0 ? 'red' : 'green'} />
-      {down.length > 0 ? `${down.map(([name]) => nameOf(name)).join(', ')} down` : 'All systems up'}
+    <p className={`health ${tone === 'green' ? '' : `tone-${tone}`}`} title={title} data-testid="health">
+      <ToneDot tone={tone} />
+      <span className="health-text">
+        {tone === 'red' && `${names(down)} down`}
+        {tone === 'amber' && `${names(limited)} degraded`}
+        {tone === 'green' && 'All systems up'}
+      </span>
     </p>
   )
 }
 
-/** Clear words when a part is down. */
+/** Clear words when a part is down, or does not do all that it is for. */
 export function HealthBanner({ health: { data } }: HealthProps) {
-  const down = downOf(data)
-  if (down.length === 0) return null
+  const down = partsOf(data, 'down')
+  const limited = partsOf(data, 'degraded')
+  if (down.length + limited.length === 0) return null
   const severe = down.some(([name]) => name === 'postgres' || name === 'livekit')
   return (
     <div className="banner">
@@ -61,6 +70,11 @@ export function HealthBanner({ health: { data } }: HealthProps) {
         {down.map(([name, { detail }]) => (
           <p key={name}>
             <b>{nameOf(name)} is down.</b> {MEANS[name]} {detail}
+          </p>
+        ))}
+        {limited.map(([name, { detail }]) => (
+          <p key={name}>
+            <b>{nameOf(name)} is degraded.</b> {detail}
           </p>
         ))}
       </Notice>

@@ -1,0 +1,21 @@
+"""What it means when Temporal says that it does not find something."""
+
+from __future__ import annotations
+
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.service import RPCError, RPCStatusCode
+
+
+def no_namespace(error: RPCError) -> bool:
+    """Whether it does not know our namespace, and so says nothing of our workflows.
+
+    It has just started, its store is lost or stuck, or it is another Temporal.
+    """
+    if error.status is not RPCStatusCode.NOT_FOUND:
+        return False
+    return any(each.Is(NamespaceNotFoundFailure.DESCRIPTOR) for each in error.grpc_status.details)
+
+
+def no_workflow(error: RPCError) -> bool:
+    """Whether there is no such workflow, or what was asked of it is over."""
+    return error.status is RPCStatusCode.NOT_FOUND and not no_namespace(error)
