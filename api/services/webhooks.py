@@ -114,8 +114,7 @@ class WebhookService:
                 call_id = await calls.id_of(room)
                 return partial(self.board.over, call_id) if call_id else None
             case "participant_joined" if not is_agent:
-                at = datetime.fromtimestamp(event.created_at, UTC)
-                if await calls.caller_came(room, who.identity, at):
+                if await calls.caller_came(room, who.identity, _joined_at(event)):
                     return await self._news(db_session, room, self.board.caller_came)
             case "participant_left" | "participant_connection_aborted" if not is_agent:
                 await calls.caller_left(room, who.identity)
@@ -168,6 +167,11 @@ class WebhookService:
             return False
         placed = await rooms.placed_with_key(signer.api_key, call.agent_id)
         return any(each.open(self.postgres.box) == signer.api_secret for each in placed)
+
+
+def _joined_at(event: WebhookEvent) -> datetime:
+    """When somebody came: by the millisecond where LiveKit says so."""
+    return datetime.fromtimestamp(event.participant.joined_at_ms / 1000 or event.created_at, UTC)
 
 
 def _claimed_key(token: str) -> str:

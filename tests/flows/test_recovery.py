@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from tests.support.caller import Caller, calling
+from tests.support.caller import calling
 from tests.support.jobs import call_processes
-from tests.support.platform import ORDER, Json, Platform
+from tests.support.platform import ANSWER, ORDER, Platform, offline_config
+from tests.support.recoveries import COMEBACK, another_agent, call_of, settled
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -16,21 +17,6 @@ pytestmark = pytest.mark.integration
 LONG = (
     "The answer has many words, so that somebody has the time to kill the one who says them before the end."
 )
-COMEBACK = "Sorry, I was gone for a moment."
-
-
-async def _call(platform: Platform, call_id: str) -> Json:
-    found: Json = await platform.call("GET", f"/api/calls/{call_id}")
-    return found
-
-
-async def _another(caller: Caller, first: str, seconds: float) -> str:
-    """The identity of the agent that comes instead of `first`."""
-
-    async def look() -> str | None:
-        return next((agent.identity for agent in caller.agents if agent.identity != first), None)
-
-    return await eventually(look, "another agent in the room", seconds=seconds, every=0.005)
 
 
 async def test_an_agent_that_is_killed_amid_a_sentence_is_replaced_and_goes_on(platform: Platform) -> None:
@@ -43,19 +29,19 @@ async def test_an_agent_that_is_killed_amid_a_sentence_is_replaced_and_goes_on(p
         await caller.speaks(ORDER)
 
         async def speaking() -> bool:
-            call = await _call(platform, token["callId"])
+            call = await call_of(platform, token["callId"])
             return any("many words" in said["text"] for said in call["speaking"])
 
         await eventually(speaking, "the agent amid its answer", seconds=20)
         (process,) = call_processes(platform.stack)
         began = time.monotonic()
         process.kill()
-        await _another(caller, first, seconds=3)
+        await another_agent(caller, first, seconds=3)
         took = time.monotonic() - began
         assert took < 3
         await caller.hears(COMEBACK)
         await caller.hears("before the end.", seconds=20)
-        call = await _call(platform, token["callId"])
+        call = await call_of(platform, token["callId"])
         assert call["status"] == "active"
         assert call["recoveries"] == 1
         said = [(turn["role"], turn["text"]) for turn in call["turns"]]
@@ -65,3 +51,75 @@ async def test_an_agent_that_is_killed_amid_a_sentence_is_replaced_and_goes_on(p
         assert LONG.startswith(cut["text"].strip())
         assert "many words" in cut["text"]
     await platform.stop(agent["id"])
+
+
+async def test_who_joins_with_an_old_token_long_after_a_redeploy_finds_the_new_version(
+    platform: Platform,
+) -> None:
+    agent = await platform.deployed("late")
+    path = f"/api/agents/{agent['id']}"
+    token = await platform.token(agent["slug"])
+    await platform.call("PATCH", path, {"config": offline_config(greeting="The second version.")})
+    await platform.call("POST", f"{path}/deploy", {}, expect=202)
+
+    async def old_is_gone() -> bool:
+        replicas = (await platform.agent(agent["id"]))["registrations"]
+        return [each["version"] for each in replicas] == [2]
+
+    await eventually(old_is_gone, "the first version gone", seconds=30)
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.agent(seconds=5)
+        await caller.hears("The second version.")
+        call = await settled(platform, token["callId"])
+        assert (call["version"], call["recoveries"]) == (1, 1)
+    await platform.stop(agent["id"])
+
+
+async def test_a_caller_who_comes_back_to_the_room_goes_on(platform: Platform) -> None:
+    agent = await platform.deployed("returning")
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears("Hello, how can I help?")
+
+        async def noted() -> bool:
+            return bool((await call_of(platform, token["callId"]))["turns"])
+
+        await eventually(noted, "the greeting in the record")
+
+    async def left() -> bool:
+        return bool((await call_of(platform, token["callId"]))["status"] == "ended")
+
+    await eventually(left, "the end of the call")
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.agent(seconds=6)
+        await caller.hears(COMEBACK)
+        await caller.speaks(ORDER)
+        await caller.hears(ANSWER, seconds=20)
+        call = await settled(platform, token["callId"])
+        assert (call["status"], call["endedAt"]) == ("active", None)
+    await platform.stop(agent["id"])
+
+
+async def test_an_agent_that_is_stopped_for_good_leaves_no_caller_waiting(platform: Platform) -> None:
+    """Its process dies after its last version was stopped: nobody can go on, and the caller is told."""
+    agent = await platform.deployed("stopped", drainSeconds=120)
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears("Hello, how can I help?")
+        await platform.call("POST", f"/api/agents/{agent['id']}/stop", {"drain": True}, expect=202)
+        await platform.reaches(agent["id"], "draining")
+        (process,) = call_processes(platform.stack)
+        process.kill()
+
+        async def over() -> bool:
+            return bool((await call_of(platform, token["callId"]))["status"] == "failed")
+
+        await eventually(over, "the call failed")
+
+        async def sent_out() -> bool:
+            return not caller.room.isconnected()
+
+        await eventually(sent_out, "the room closed")
+    call = await call_of(platform, token["callId"])
+    assert call["endReason"] == "The agent is not deployed any more."
+    await platform.reaches(agent["id"], "stopped")
