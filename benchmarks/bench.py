@@ -131,6 +131,15 @@ class Bench:
                     return
                 await asyncio.sleep(0.2)
 
+    async def is_live(self, agent: Agent, seconds: float = 30.0) -> None:
+        """Wait until tokens are given out for it: Postgres hears of a registration a little later."""
+        async with asyncio.timeout(seconds):
+            while True:
+                _, body = await self._ask("GET", f"/api/agents/{agent.id}", 200)
+                if body["liveVersion"] is not None:
+                    return
+                await asyncio.sleep(0.05)
+
     async def host_is_up(self, name: str) -> bool:
         """Whether the platform lists a runtime host of that name as there."""
         _, body = await self._ask("GET", "/api/hosts", 200)

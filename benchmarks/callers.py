@@ -26,6 +26,8 @@ class Caller:
         self.bench, self.room, self.name = bench, room, name
         self.lost = asyncio.Event()
         """Set when the agent left, or the call broke, before the caller hung up."""
+        self._arrivals: asyncio.Queue[float] = asyncio.Queue()
+        """When agents came."""
         self._arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._hung_up = False
         room.on("participant_connected", self._on_connected)
@@ -33,7 +35,10 @@ class Caller:
         room.on("disconnected", self._on_broken)
 
     def _on_connected(self, participant: rtc.RemoteParticipant) -> None:
-        if _is_agent(participant) and not self._arrived.done():
+        if not _is_agent(participant):
+            return
+        self._arrivals.put_nowait(time.perf_counter())
+        if not self._arrived.done():
             self._arrived.set_result(time.perf_counter())
 
     def _on_disconnected(self, participant: rtc.RemoteParticipant) -> None:
@@ -70,6 +75,16 @@ class Caller:
             return await asyncio.wait_for(asyncio.shield(self._arrived), seconds) - since
         except TimeoutError:
             return math.inf
+
+    async def another(self, since: float, seconds: float = JOIN_SECONDS) -> float:
+        """Seconds from `since` until an agent comes that was not there then; infinity when none does."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (came := await self._arrivals.get()) < since:
+                    pass
+        except TimeoutError:
+            return math.inf
+        return came - since
 
     async def connect(self, token: str) -> None:
         """Join the room."""

@@ -118,7 +118,8 @@ class Result:
         goal = self.goal
         if goal is None:
             return None
-        if self.ours.lost or (self.stock is not None and math.isinf(self.stock.median)):
+        compares = goal.better_by is not None or goal.share_of_stock is not None
+        if self.ours.lost or (compares and self.stock is not None and math.isinf(self.stock.median)):
             return False
         checks = [
             (goal.at_most, self.ours.median, True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -38,6 +39,16 @@ def pss(pid: int) -> float:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended while we looked
     return total / 1e6
+
+
+def in_calls(pid: int) -> list[psutil.Process]:
+    """The processes of the tree that hold a call: the only ones that receive media."""
+    found = []
+    for process in tree(pid):
+        with suppress(psutil.NoSuchProcess):
+            if process.net_connections(kind="udp"):
+                found.append(process)
+    return found
 
 
 def _cpu(pids: Iterable[int]) -> dict[int, float]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from benchmarks import burst, calls, deploy, events, join, memory, recovery, redeploys, thousand
+from benchmarks import burst, calls, deploy, events, join, lost_agents, memory, recovery, redeploys, thousand
 from benchmarks.measure import Result
 from benchmarks.registrations import NotRegistered
 from benchmarks.scale import Scale, Tell
@@ -29,6 +29,7 @@ FIGURES: dict[str, Figure] = {
     "burst": burst.measure,
     "join": join.measure,
     "recovery": recovery.measure,
+    "lost-agents": lost_agents.measure,
     "redeploys": redeploys.measure,
     "events": events.measure,
     "thousand": thousand.measure,

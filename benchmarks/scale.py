@@ -33,6 +33,9 @@ class Scale:
     tenants: int = 10
     """Agents on a host that is killed, or whose histories are looked at."""
 
+    losses: int = 20
+    """Calls whose agent's process is killed, of each side some."""
+
     redeploys: int = 10
     live: int = 4
     """Calls that go on meanwhile."""
@@ -67,6 +70,7 @@ class Scale:
             joins=2,
             kills=1,
             tenants=3,
+            losses=2,
             redeploys=2,
             live=1,
             stop_seconds=5,
