@@ -41,6 +41,7 @@ export const BEFORE_CALL: CallSnapshot = {
   agentHere: false,
   agentWasHere: false,
   agentState: null,
+  givenUp: false,
   reason: null,
   callId: null,
   room: null,
@@ -63,6 +64,17 @@ const ENDED_BY_PLATFORM = new Set<DisconnectReason | undefined>([
   DisconnectReason.ROOM_CLOSED,
   DisconnectReason.PARTICIPANT_REMOVED,
 ])
+
+/** What the platform itself tells those in a room. */
+const PLATFORM_TOPIC = 'bionic.call'
+
+function saysNoAgent(payload: Uint8Array): boolean {
+  try {
+    return (JSON.parse(new TextDecoder().decode(payload)) as { status?: unknown }).status === 'no agent'
+  } catch {
+    return false
+  }
+}
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
@@ -188,6 +200,10 @@ export class CallSession {
         this.set({ phase: 'connected' })
         this.readAgent()
       })
+      .on(RoomEvent.DataReceived, (payload, sender, _kind, topic) => {
+        // Only the server sends without a sender: nobody in the room can pretend to be the platform.
+        if (topic === PLATFORM_TOPIC && !sender && saysNoAgent(payload)) this.set({ givenUp: true })
+      })
       .on(RoomEvent.Disconnected, (reason) => this.onDisconnected(reason))
   }
 
@@ -203,6 +219,7 @@ export class CallSession {
       agentHere: here,
       agentWasHere: agentWasHere || here,
       agentState: agent?.attributes['lk.agent.state'] ?? null,
+      givenUp: this.snapshot.givenUp && !here,
       aloneSince: here ? null : agentHere ? Date.now() : (aloneSince ?? Date.now()),
       ...tracksOf(agent),
     })
@@ -213,8 +230,12 @@ export class CallSession {
     // A failed connect reports itself with a better reason.
     if (phase === 'dialing' || phase === 'refused' || phase === 'ended') return
     if (ENDED_BY_US.has(reason)) this.finish('ended', null)
-    else if (ENDED_BY_PLATFORM.has(reason)) this.finish('ended', 'The agent or the platform closed the call.')
-    else
+    else if (ENDED_BY_PLATFORM.has(reason)) {
+      const { givenUp } = this.snapshot
+      if (givenUp)
+        this.finish('lost', 'No agent could come back, and the call was ended. Call again to go on.')
+      else this.finish('ended', 'The agent or the platform closed the call.')
+    } else
       this.finish('lost', 'The connection to LiveKit broke and could not be restored. Call again to go on.')
   }
 

@@ -7,6 +7,7 @@ const facts = (part: Partial<CallFacts>): CallFacts => ({
   agentHere: true,
   agentWasHere: true,
   agentState: 'listening',
+  givenUp: false,
   aloneFor: 0,
   reason: null,
   ...part,
@@ -31,6 +32,10 @@ describe('the state line', () => {
   it('tells a lost agent from one that never came', () => {
     expect(word(gone)).toBe('recovering')
     expect(stateLine(facts({ ...gone, aloneFor: ALONE_TOO_LONG })).title).toBe('The agent has not come back')
+  })
+
+  it('says at once that no agent can be reached when the platform does', () => {
+    expect(stateLine(facts({ ...gone, givenUp: true }))).toMatchObject({ word: 'no-agent', cure: true })
   })
 
   it('gives the reason of a refused call', () => {

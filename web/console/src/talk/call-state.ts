@@ -13,6 +13,8 @@ export interface CallFacts {
   agentWasHere: boolean
   /** LiveKit's `lk.agent.state` of the agent, when it tells. */
   agentState: string | null
+  /** The platform has told that no agent comes, try as it may. */
+  givenUp: boolean
   /** Milliseconds without an agent in a connected room. */
   aloneFor: number
   /** Why the call was refused or lost. */
@@ -39,7 +41,16 @@ const line = (word: string, title: string, detail: string, tone: Tone, cure = fa
   cure,
 })
 
-function alone({ aloneFor, agentWasHere }: CallFacts): StateLine {
+function alone({ aloneFor, agentWasHere, givenUp }: CallFacts): StateLine {
+  if (givenUp) {
+    return line(
+      'no-agent',
+      'No agent can be reached',
+      'It is tried on, ever more slowly; you may as well call again later. See what its deployment says.',
+      'red',
+      true,
+    )
+  }
   if (aloneFor >= ALONE_TOO_LONG) {
     return line(
       'no-agent',
