@@ -12,7 +12,7 @@ from typing import Literal
 BUSIEST = 0.65
 """LiveKit drops a dispatch, and never repeats it, when no worker reports a load below its `target_load`, 0.7
 by default (`JobRequestAffinity` in livekit-server's `agentservice.go`). Being busy must not lose a caller, so
-our load stays below: it only ranks hosts."""
+our load stays below: it only weighs the lots that LiveKit draws (`selectWorkerWeightedByLoad`)."""
 
 SMOOTH_SECONDS = 10.0
 """Over which the CPU's load is averaged: a second of it says nothing."""
