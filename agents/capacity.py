@@ -12,7 +12,7 @@ from typing import Literal
 BUSIEST = 0.65
 """LiveKit drops a dispatch, and never repeats it, when no worker reports a load below its `target_load`, 0.7
 by default (`JobRequestAffinity` in livekit-server's `agentservice.go`). Being busy must not lose a caller, so
-our load stays below: it only ranks hosts."""
+our load stays below: it only weighs the lots that LiveKit draws (`selectWorkerWeightedByLoad`)."""
 
 SMOOTH_SECONDS = 10.0
 """Over which the CPU's load is averaged: a second of it says nothing."""
@@ -23,7 +23,7 @@ SOONEST_SECONDS = 1.0
 LEAST_MARGIN = 4
 """Calls beyond the limit that are taken all the same: who got a token comes to somebody."""
 
-Full = Literal["calls", "cpu", "memory"]
+Full = Literal["calls", "cpu", "memory", "processes"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Capacity:
         """Set when it became overfull, or is so no more."""
         self._measure, self._clock = measure, clock
         self._calls: set[str] = set()
+        self._calls_begin = True
         self._looked_at = clock()
         self.usage = Usage(cpu=0.0, memory=measure().memory)
 
@@ -77,8 +78,11 @@ class Capacity:
     def full(self) -> Full | None:
         """Why no further caller should be sent here; None when there is room.
 
-        A host that holds no call has nobody to protect, whatever else keeps its machine busy.
+        A host that holds no call has nobody to protect, whatever else keeps its machine busy. One whose job
+        processes do not begin has room for nobody.
         """
+        if not self._calls_begin:
+            return "processes"
         if self.calls >= self.limits.calls:
             return "calls"
         if not self._calls:
@@ -89,8 +93,13 @@ class Capacity:
 
     @property
     def overfull(self) -> bool:
-        """Whether it is so full that another call is refused, though the caller may be lost by that."""
-        return self.calls >= self.limits.calls + max(LEAST_MARGIN, self.limits.calls // 10)
+        """Whether it is so full that another call is refused, though the caller may be lost by that.
+
+        Where no call can begin, the caller would be lost for certain: another host may do better.
+        """
+        return not self._calls_begin or self.calls >= self.limits.calls + max(
+            LEAST_MARGIN, self.limits.calls // 10
+        )
 
     @property
     def load(self) -> float:
@@ -104,6 +113,14 @@ class Capacity:
     def release(self, job_id: str) -> None:
         """A call is over, or did not come; said again, nothing happens."""
         self._count(lambda: self._calls.discard(job_id))
+
+    def can_begin(self, calls_begin: bool) -> None:  # noqa: FBT001 - it is told by a callback
+        """Whether processes that hold calls begin here."""
+
+        def _note() -> None:
+            self._calls_begin = calls_begin
+
+        self._count(_note)
 
     def _count(self, change: Callable[[], None]) -> None:
         overfull = self.overfull

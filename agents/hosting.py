@@ -51,7 +51,7 @@ async def open_facilities(capacity: Capacity, call_memory_mb: float) -> AsyncIte
     They are not there from its beginning: a host that boots finds out meanwhile which agents it carries.
     """
     load = HostLoad(capacity)
-    pool = JobPool(call_memory_mb)
+    pool = JobPool(call_memory_mb, can_begin=capacity.can_begin)
     keeper = asyncio.create_task(load.keep(), name="load")
     ready = asyncio.create_task(_get_ready(pool), name="job processes")
     try:
@@ -65,6 +65,11 @@ async def open_facilities(capacity: Capacity, call_memory_mb: float) -> AsyncIte
 
 
 async def _get_ready(pool: JobPool) -> None:
+    """Return when a call would begin at once.
+
+    Raises:
+        CallsCannotBegin: job processes die or take too long.
+    """
     took = await asyncio.to_thread(warm_forkserver)
     await pool.start()
     logger.info("calls can begin", extra={"warm_s": round(took, 1)})
@@ -134,6 +139,10 @@ class HostedAgent:
     @property
     def trouble(self) -> str | None:
         """What is wrong with the agent though it is registered; None when nothing is known to be."""
+        if self._load.capacity.full == "processes":
+            return (
+                "No call can begin on its host: job processes die there or take too long. See the host's log."
+            )
         if self._crashes_in_a_row < MANY_CRASHES:
             return None
         return f"Its last {self._crashes_in_a_row} calls crashed: see its logs."
@@ -153,6 +162,7 @@ class HostedAgent:
         """Connect and register every name. Told to leave meanwhile, it returns without.
 
         Raises:
+            CallsCannotBegin: this host has no job process, and ends by that.
             LiveKitRefused: the key or the secret is wrong.
             LiveKitUnreachable: LiveKit did not take the registrations within `REGISTER_SECONDS`.
         """

@@ -17,6 +17,7 @@ from livekit.agents.job import JobExecutorType, RunningJobInfo
 
 from agents.call_job import CallJob
 from agents.entry import hold_call, make_ready
+from agents.spares import Spares
 from agents.warm import job_context
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,15 @@ SPARE = 2
 """Job processes that wait for a call. They share their memory with the forkserver: some 16 MB each."""
 
 INITIALIZE_SECONDS = 10.0
+"""How long a process may take until it can hold a call; then it is killed."""
+
+LAUNCH_PATIENCE = 1.5
+"""How long a call waits for a process, in units of the above: longer than one that begins with the call."""
+
+START_PATIENCE = 5.0
+"""How long a host waits for its very first process, in the same units, once its first few have had their
+time."""
+
 CLOSE_SECONDS = 10.0
 """How long a call has to say goodbye when it is ended; then its process is killed."""
 
@@ -35,15 +45,25 @@ Ended = Callable[[bool], None]
 class JobPool:
     """Starts job processes, hands them calls and tells when they are gone."""
 
-    def __init__(self, memory_mb: float, spare: int = SPARE) -> None:
-        """`memory_mb` is what one call may use: a process that uses more is killed, so that others live."""
+    def __init__(
+        self,
+        memory_mb: float,
+        spare: int = SPARE,
+        initialize_seconds: float = INITIALIZE_SECONDS,
+        can_begin: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        """`memory_mb` is what one call may use: a process that uses more is killed, so that others live.
+
+        `can_begin` hears whether calls can begin, when that has changed.
+        """
+        self._spare, self._initialize_seconds = spare, initialize_seconds
         self._pool = ProcPool(
             initialize_process_fnc=make_ready,
             job_entrypoint_fnc=hold_call,
             session_end_fnc=None,
             simulation_end_fnc=None,
             num_idle_processes=spare,
-            initialize_timeout=INITIALIZE_SECONDS,
+            initialize_timeout=initialize_seconds,
             close_timeout=CLOSE_SECONDS,
             session_end_timeout=CLOSE_SECONDS,
             inference_executor=None,
@@ -59,21 +79,34 @@ class JobPool:
         """Jobs that shall end and have no process yet."""
         self._ending: set[asyncio.Task[None]] = set()
         self._pool.on("process_closed", self._on_closed)
+        self._spares = Spares(self._pool, spare, can_begin)
 
     async def start(self) -> None:
-        """Return when the spare processes are there."""
+        """Return when the spare processes are there; one is enough, where others take long.
+
+        Raises:
+            CallsCannotBegin: there is none, though several had their time.
+        """
         await self._pool.start()
+        if self._spare:
+            await self._spares.first(START_PATIENCE * self._initialize_seconds)
 
     async def launch(self, info: RunningJobInfo, call: CallJob, ended: Ended) -> None:
         """Hold a call in a process of its own; `ended` is told when that is gone.
 
         Raises:
-            Exception: no process could be started for it.
+            Exception: no process could be started for it, or none soon enough.
         """
         call.put_into(info.job)
         job_id = info.job.id
         try:
-            await self._pool.launch_job(info)
+            # The pool itself gives up only after processes that it began at the same time failed together.
+            async with asyncio.timeout(LAUNCH_PATIENCE * self._initialize_seconds):
+                await self._pool.launch_job(info)
+        except TimeoutError:
+            if executor := self._pool.get_by_job_id(job_id):
+                self._end(executor)  # it was about to be told
+            raise
         finally:
             unwanted = job_id in self._unwanted
             self._unwanted.discard(job_id)
@@ -90,7 +123,10 @@ class JobPool:
         if executor is None or job_id not in self._listeners:
             self._unwanted.add(job_id)
             return
-        task = asyncio.create_task(_end(executor), name=f"end of job {job_id}")
+        self._end(executor)
+
+    def _end(self, executor: JobExecutor) -> None:
+        task = asyncio.create_task(_end(executor), name="end of a job")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -102,6 +138,7 @@ class JobPool:
 
     async def close(self) -> None:
         """End every process."""
+        self._spares.close()
         await asyncio.gather(*self._ending, return_exceptions=True)
         await self._pool.aclose()
 

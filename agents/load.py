@@ -60,10 +60,10 @@ class HostLoad:
         if overfull != self._told[1]:
             logger.log(
                 logging.WARNING if overfull else logging.INFO,
-                "more calls than this host can take: it refuses them"
+                "calls are refused: this host has too many, or none can begin"
                 if overfull
                 else "calls are taken again",
-                extra={"calls": self.capacity.calls},
+                extra={"calls": self.capacity.calls, "full": self.capacity.full},
             )
         elif abs(load - self._told[0]) < WORTH_TELLING:
             return

@@ -74,6 +74,7 @@ class Registration:
         self._livekit, self._http, self._capacity, self._changed = livekit, http, capacity, changed
         self._offers = Offers(name, call, pool, capacity, self._send, changed, over)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._refused = False
 
     @property
     def connected(self) -> bool:
@@ -187,6 +188,9 @@ class Registration:
     async def tell_load(self) -> None:
         """How busy this host is: LiveKit prefers the idler of those that have registered a name."""
         refusing = self._offers.refusing or self._capacity.overfull
+        if refusing != self._refused:
+            self._refused = refusing
+            self._changed()
         status = lk.WorkerStatus.WS_FULL if refusing else lk.WorkerStatus.WS_AVAILABLE
         update = lk.UpdateWorkerStatus(status=status, load=self._capacity.load, job_count=self.active_calls)
         await self._send(lk.WorkerMessage(update_worker=update))

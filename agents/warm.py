@@ -9,12 +9,18 @@ import time
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 
+from common.errors import Unavailable
+
 PRELOAD = [
     "agents.preload",
     "livekit.agents.ipc._preload",
     # It must come last: what is loaded by then is kept out of garbage collection, so that processes share it.
     "livekit.agents.ipc._preload_freeze",
 ]
+
+
+class CallsCannotBegin(Unavailable):
+    """No job process begins on this host; another one may do better."""
 
 
 def job_context() -> ForkServerContext | SpawnContext:
@@ -42,7 +48,11 @@ def start_forkserver() -> None:
 
 
 def warm_forkserver(timeout: float = 60.0) -> float:
-    """Start one trial process, and the forkserver if that does not run yet; returns the seconds."""
+    """Start one trial process, and the forkserver if that does not run yet; returns the seconds.
+
+    Raises:
+        CallsCannotBegin: it did not run.
+    """
     started = time.monotonic()
     start_forkserver()
     context = job_context()
@@ -50,5 +60,5 @@ def warm_forkserver(timeout: float = 60.0) -> float:
     trial.start()
     trial.join(timeout)
     if trial.exitcode != 0:
-        raise RuntimeError(f"job processes can't be forked: the trial ended with {trial.exitcode}")
+        raise CallsCannotBegin(f"Job processes can't be forked: the trial ended with {trial.exitcode}.")
     return time.monotonic() - started

@@ -33,7 +33,7 @@ class HostItem(Answer):
     max_calls: int | None
     """How many calls it takes."""
     full: str | None
-    """Why it has no room for another call now: `calls`, `cpu` or `memory`."""
+    """Why it has no room for another call now: `calls`, `cpu`, `memory`, or `processes`: none begins."""
     cpu: float
     """How busy its machine is, between 0 and 1."""
     memory: float

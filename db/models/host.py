@@ -29,7 +29,7 @@ class HostRow(Base):
     max_calls: Mapped[int | None]
     """How many calls it takes."""
     full: Mapped[str | None]
-    """Why it has no room for another call: `calls`, `cpu` or `memory`."""
+    """Why it has no room for another call: `calls`, `cpu`, `memory`, or `processes`: none begins."""
     standing: Mapped[str] = mapped_column(server_default="open")
     """What operators want of it. The host only reads this."""
     heeds: Mapped[str] = mapped_column(server_default="open")

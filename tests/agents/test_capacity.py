@@ -86,6 +86,15 @@ def test_calls_fill_a_host_and_leave_a_margin(machine: Machine) -> None:
     assert (host.calls, host.overfull, host.tipped.is_set()) == (109, False, True)
 
 
+def test_a_host_where_no_call_can_begin_has_room_for_nobody(machine: Machine) -> None:
+    host = _host(machine)
+    host.can_begin(False)
+    assert (host.full, host.overfull, host.tipped.is_set()) == ("processes", True, True)
+    host.tipped.clear()
+    host.can_begin(True)
+    assert (host.full, host.overfull, host.tipped.is_set()) == (None, False, True)
+
+
 class Slow:
     """A registration whose LiveKit takes its time."""
 

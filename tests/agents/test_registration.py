@@ -26,6 +26,9 @@ pytestmark = pytest.mark.unit
 OVER: list[tuple[str, bool]] = []
 """The calls that ended: their rooms, and whether their agents were lost."""
 
+NEWS: list[None] = []
+"""The times that something changed."""
+
 CALL = CallJob(UUID(int=1), "shop", 3, {}, {}, "postgresql://nowhere/db")
 
 
@@ -63,7 +66,7 @@ async def registered(
             pool,
             http,
             capacity or idle(),
-            lambda: None,
+            lambda: NEWS.append(None),
             lambda end: OVER.append((end.room, end.crashed)),  # type: ignore[arg-type]
         )
         task = asyncio.create_task(one.run())
@@ -109,6 +112,22 @@ async def test_a_host_takes_more_calls_than_its_limit_but_not_many_more(livekit:
         assert (await livekit.offers("late")).available
         await asyncio.wait_for(one.end_calls(), 5)
         assert capacity.calls == 0, "whatever became of each"
+
+
+async def test_a_host_where_no_call_can_begin_leaves_calls_to_others(livekit: FakeLiveKit) -> None:
+    capacity = idle()
+    async with registered(livekit, FakePool(), capacity) as (one, _):
+        await livekit.hears("update_worker")
+        NEWS.clear()
+        capacity.can_begin(False)
+        assert not (await livekit.offers("J1")).available
+        for count, status in enumerate([lk.WorkerStatus.WS_FULL, lk.WorkerStatus.WS_AVAILABLE], 2):
+            await one.tell_load()
+            await one.tell_load()
+            assert (await livekit.hears("update_worker", 2 * count - 2)).update_worker.status == status
+            assert len(NEWS) == count - 1, "its agent looks how it is, once"
+            capacity.can_begin(True)
+        assert (await livekit.offers("J2")).available
 
 
 async def test_a_call_is_accepted_launched_and_told_of_to_its_end(livekit: FakeLiveKit) -> None:

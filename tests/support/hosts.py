@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -43,16 +43,23 @@ async def carriers(platform: Platform, agent_id: str) -> list[str | None]:
     return [row["host"] for row in rows]
 
 
-@asynccontextmanager
-async def another_host(
-    platform: Platform, name: str, status: str = "up", **settings: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A second host, ready; ended after the block, if it is still there."""
+async def started_host(
+    platform: Platform, name: str, command: Sequence[str] = (), **settings: str
+) -> asyncio.subprocess.Process:
+    """The process of a second host, just started; `command` is for one of another kind."""
     spec = platform.stack.service("runtime").spec
     env = {**(spec.env or {}), **settings, "BIONIC_HOST_NAME": name}
-    process = await asyncio.create_subprocess_exec(
-        *spec.command, env=env, cwd=PROJECT, start_new_session=True
+    return await asyncio.create_subprocess_exec(
+        *(command or spec.command), env=env, cwd=PROJECT, start_new_session=True
     )
+
+
+@asynccontextmanager
+async def another_host(
+    platform: Platform, name: str, status: str = "up", command: Sequence[str] = (), **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A second host, ready; ended after the block, if it is still there."""
+    process = await started_host(platform, name, command, **settings)
     try:
 
         async def up() -> bool:

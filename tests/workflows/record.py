@@ -1,16 +1,20 @@
-"""`python -m tests.workflows.record`: record the histories that `test_replay` replays, from a real stack.
+"""`python -m tests.workflows.record [NAME ...]`: record what `test_replay` replays, from a real stack.
 
-Record again when a workflow takes another way, and keep the old histories under another name, for they must
-replay as well: `agent-validated-after` is from when versions were validated after the deploy was answered,
-those `by-heartbeat` from when every agent had to beat every few seconds, and searches did not learn of a
-version that replaced a running one.
+Record again when a workflow takes another way: the histories of these names, or all. Nothing is written over,
+for what was recorded earlier must replay as well: a new `agent` is kept as `agent.2.json` beside the old one.
+Give either a name that says what it is: `agent-validated-after` is from when versions were validated after
+the deploy was answered, those `by-heartbeat` from when every agent had to beat every few seconds, and
+searches did not learn of a version that replaced a running one. One that is removed replays all the same: see
+`earlier`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,9 @@ from workflows.policy import (
 from workflows.reconcile_types import RoundInput
 
 HISTORIES = Path(__file__).with_name("histories")
+WANTED = frozenset(sys.argv[1:]) if __name__ == "__main__" else frozenset()
+"""Names of those that are kept; empty means all."""
+
 NOWHERE = {
     "url": "ws://127.0.0.1:9",
     "apiKey": "key",
@@ -113,11 +120,20 @@ async def _repairs(platform: Platform) -> None:
     await _keep(client, "agent-brought-back", agent_workflow_id(agent["id"]))
 
 
+def new_file(folder: Path, name: str) -> Path:
+    """Where a history is kept: by its name, or with the next number."""
+    names = (name if number == 1 else f"{name}.{number}" for number in count(1))
+    return next(path for path in (folder / f"{each}.json" for each in names) if not path.exists())
+
+
 async def _keep(client: Client, name: str, workflow_id: str) -> None:
-    HISTORIES.mkdir(exist_ok=True)
+    if WANTED and name not in WANTED:
+        return
     history = await client.get_workflow_handle(workflow_id).fetch_history()
     text = json.dumps(_without_traces(history.to_json_dict()), indent=1, sort_keys=True)
-    (HISTORIES / f"{name}.json").write_text(text + "\n")
+    path = new_file(HISTORIES, name)
+    path.write_text(text + "\n")
+    print(f"recorded {path.name}")  # noqa: T201 - it is told to who records
 
 
 def _without_traces(part: Any) -> Any:

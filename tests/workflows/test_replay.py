@@ -10,18 +10,39 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from tests.workflows.earlier import NO_MORE, NoGit, earlier, is_shallow
 from workers.control.worker import WORKFLOWS
 
 pytestmark = pytest.mark.unit
 
-HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
+FOLDER = Path(__file__).with_name("histories")
+HISTORIES = sorted(FOLDER.glob("*.json"))
+
+
+async def _replay(name: str, text: str) -> Exception | None:
+    """Why it does not replay."""
+    history = WorkflowHistory.from_json(name, json.loads(text))
+    result = await Replayer(workflows=WORKFLOWS).replay_workflow(history, raise_on_replay_failure=False)
+    return result.replay_failure
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_recorded_history_replays(path: Path) -> None:
-    text = await asyncio.to_thread(path.read_text)
-    history = WorkflowHistory.from_json(path.stem, json.loads(text))
-    await Replayer(workflows=WORKFLOWS).replay_workflow(history)
+    assert await _replay(path.stem, await asyncio.to_thread(path.read_text)) is None
+
+
+async def test_what_earlier_commits_recorded_replays_too() -> None:
+    try:
+        found = await asyncio.to_thread(earlier, FOLDER)
+        shallow = await asyncio.to_thread(is_shallow, FOLDER)
+    except NoGit as error:
+        pytest.skip(f"earlier histories can't be read: {error}")
+    replaying = [each for each in found if each.blob[:12] not in NO_MORE]
+    if not replaying:
+        pytest.skip("a shallow clone has no earlier commits" if shallow else "no history was recorded over")
+    failures = [(each, await _replay(each.name, each.text)) for each in replaying]
+    broken = [f"{each}: {failure}" for each, failure in failures if failure]
+    assert not broken, "\n".join(broken)
 
 
 def test_there_is_a_history_per_workflow() -> None:

@@ -1,0 +1,22 @@
+"""`python -m tests.support.faulty_host FILE`: a runtime host whose job processes begin as the file says."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+INITIALIZE_SECONDS = 2.0
+"""Of the real thing it is ten: a test would take minutes."""
+
+if __name__ == "__main__":
+    from agents.warm import start_forkserver
+
+    start_forkserver()
+
+    from agents import hosting, jobs
+    from tests.support.beginning import make_ready
+    from workers.runtime.host import main
+
+    jobs.make_ready = partial(make_ready, sys.argv[1], jobs.make_ready)
+    hosting.JobPool = partial(jobs.JobPool, initialize_seconds=INITIALIZE_SECONDS)  # type: ignore[misc, assignment]
+    main()
