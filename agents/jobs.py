@@ -35,6 +35,9 @@ START_PATIENCE = 5.0
 """How long a host waits for its very first process, in the same units, once its first few have had their
 time."""
 
+HUNG_SECONDS = 8.0
+"""A process that does not answer for so long hangs: it is killed, and its caller gets another agent."""
+
 CLOSE_SECONDS = 10.0
 """How long a call has to say goodbye when it is ended; then its process is killed."""
 
@@ -78,6 +81,7 @@ class JobPool:
         self._unwanted: set[str] = set()
         """Jobs that shall end and have no process yet."""
         self._ending: set[asyncio.Task[None]] = set()
+        self._pool.on("process_created", _be_impatient)
         self._pool.on("process_closed", self._on_closed)
         self._spares = Spares(self._pool, spare, can_begin)
 
@@ -141,6 +145,12 @@ class JobPool:
         self._spares.close()
         await asyncio.gather(*self._ending, return_exceptions=True)
         await self._pool.aclose()
+
+
+def _be_impatient(executor: JobExecutor) -> None:
+    """The pool would let a process hang for a minute, and has no setting for it."""
+    assert isinstance(executor, ProcJobExecutor)
+    executor._opts.ping_timeout = HUNG_SECONDS  # noqa: SLF001
 
 
 async def _end(executor: JobExecutor) -> None:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from agents.jobs import HUNG_SECONDS
 from tests.support.caller import calling
 from tests.support.jobs import call_processes
 from tests.support.platform import ANSWER, ORDER, Platform, offline_config
@@ -123,3 +124,16 @@ async def test_an_agent_that_is_stopped_for_good_leaves_no_caller_waiting(platfo
     call = await call_of(platform, token["callId"])
     assert call["endReason"] == "The agent is not deployed any more."
     await platform.reaches(agent["id"], "stopped")
+
+
+async def test_an_agent_that_hangs_is_replaced(platform: Platform) -> None:
+    agent = await platform.deployed("hangs")
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears("Hello, how can I help?")
+        first = (await caller.agent()).identity
+        (process,) = call_processes(platform.stack)
+        process.suspend()
+        await another_agent(caller, first, seconds=HUNG_SECONDS + 6)
+        await caller.hears(COMEBACK)
+    await platform.stop(agent["id"])
