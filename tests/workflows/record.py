@@ -22,12 +22,16 @@ import httpx
 from temporalio.client import Client
 
 from stack import Stack, StackConfig, free_ports
+from tests.support.caller import calling
 from tests.support.hosts import another_host
+from tests.support.jobs import call_processes
 from tests.support.platform import Platform, offline_config
+from tests.support.recoveries import COMEBACK
 from workflows.policy import (
     CONTROL_QUEUE,
     HEARTBEAT_TIMEOUT,
     agent_workflow_id,
+    call_workflow_id,
     host_workflow_id,
     replica_workflow_id,
 )
@@ -52,10 +56,31 @@ async def record() -> None:
             await stack.wait_healthy(60)
             headers = {"Authorization": f"Bearer {stack.api_key}"}
             async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
+                await _calls(Platform(stack, http))
                 await _live(Platform(stack, http))
                 await _hosts(Platform(stack, http))
                 await _canaries(Platform(stack, http))
                 await _repairs(Platform(stack, http))
+
+
+async def _calls(platform: Platform) -> None:
+    """One that goes well, and one whose agent is killed."""
+    client = await Client.connect(platform.stack.temporal_address)
+    agent = await platform.deployed("called")
+    for name in ("call", "call-whose-agent-is-lost"):
+        token = await platform.token(agent["slug"])
+        async with calling(token["url"], token["token"]) as caller:
+            await caller.hears("Hello, how can I help?")
+            await asyncio.sleep(3)
+            if name != "call":
+                (process,) = call_processes(platform.stack)
+                process.kill()
+                await caller.hears(COMEBACK)
+                await asyncio.sleep(3)
+        handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
+        await handle.result()
+        await _keep(client, name, handle.id)
+    await platform.stop(agent["id"])
 
 
 async def _live(platform: Platform) -> None:
