@@ -88,7 +88,8 @@ class AgentWorkflow:
         self._chronicle.tell(deployment, Status.STARTING, actor)
         replicas = await self._fleet.staff(deployment, checked)
         failure = await self._rollout.registered(deployment, replicas)
-        if not (failure or self._wish):
+        if deployment.request.canary and not (failure or self._wish):
+            await self._clear_up(deployment, replicas)
             failure = await self._canary.try_out(deployment, replicas, actor)
         if self._wish:
             return
@@ -96,6 +97,12 @@ class AgentWorkflow:
             await self._give_up(deployment, actor, failure)
         else:
             await self._take_over(deployment, replicas, actor)
+
+    async def _clear_up(self, deployment: Deployment, replicas: list[Replica]) -> None:
+        """A trial may last for days: what superseded rollouts began ends before it, not with it."""
+        strays = [each for each in self._fleet.strays(self._state.live) if each not in replicas]
+        if strays and workflow.patched(policy.TRIALS_CLEAR_UP):
+            await self._fleet.drain(strays, deployment.request.drain_seconds, policy.NOTICE)
 
     async def _give_up(self, deployment: Deployment, actor: str, reason: str) -> None:
         """The rollout failed. What serves goes on; what this or a superseded rollout began ends."""
