@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 
@@ -45,19 +46,24 @@ async def carriers(platform: Platform, agent_id: str) -> list[str | None]:
 
 @asynccontextmanager
 async def another_host(
-    platform: Platform, name: str, status: str = "up", **settings: str
+    platform: Platform, name: str, status: str = "up", *, log: Path | None = None, **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A second host, ready; ended after the block, if it is still there."""
+    """A second host, ready; ended after the block, if it is still there. It logs to `log`, else to ours."""
+    last = await listed(platform, name)  # a process of that name may be dead and not missed yet
     spec = platform.stack.service("runtime").spec
     env = {**(spec.env or {}), **settings, "BIONIC_HOST_NAME": name}
-    process = await asyncio.create_subprocess_exec(
-        *spec.command, env=env, cwd=PROJECT, start_new_session=True
-    )
+    with ExitStack() as files:
+        output = files.enter_context(log.open("ab")) if log else None
+        process = await asyncio.create_subprocess_exec(
+            *spec.command, env=env, cwd=PROJECT, start_new_session=True, stderr=output
+        )
     try:
 
         async def up() -> bool:
             host = await listed(platform, name)
-            return host is not None and host["status"] == status and bool(host["inEffect"])
+            if host is None or (last and last["startedAt"] == host["startedAt"]):
+                return False
+            return host["status"] == status and bool(host["inEffect"])
 
         await eventually(up, f"host {name} {status}", seconds=60)
         yield process
