@@ -49,7 +49,7 @@ class AgentWorkflow:
     async def run(self, agent: AgentInput) -> None:
         """Fulfil wishes until the agent is deleted."""
         writer = asyncio.create_task(self._chronicle.keep())
-        while not self._retired:
+        while self._wish or not self._retired:
             await workflow.wait_condition(lambda: bool(self._wish) or self._retired or self._long)
             wish, self._wish = self._wish, None
             if isinstance(wish, StopRequest):
@@ -60,6 +60,9 @@ class AgentWorkflow:
                 await self._settle()
                 if not (self._wish or self._retired):
                     workflow.continue_as_new(AgentInput(agent.agent_id, agent.slug, self._state))
+        # Nobody would end them later: an agent that is deleted has no other workflow.
+        left = [replica for replica in self._fleet.all() if not replica.draining]
+        await self._fleet.drain(left, 0)
         await self._settle()
         writer.cancel()
 
@@ -68,7 +71,8 @@ class AgentWorkflow:
         return workflow.info().is_continue_as_new_suggested()
 
     def _wished(self) -> bool:
-        return self._wish is not None
+        """Whether what is under way is not wanted any more."""
+        return self._wish is not None or self._retired
 
     async def _settle(self) -> None:
         """Wait until all is told and every handler is done."""
@@ -80,7 +84,7 @@ class AgentWorkflow:
         deployment = self._state.next
         assert deployment is not None
         checked = await self._rollout.validated(deployment)
-        if self._wish:
+        if self._wished():
             return
         if isinstance(checked, str):
             await self._give_up(deployment, actor, checked)
@@ -88,14 +92,21 @@ class AgentWorkflow:
         self._chronicle.tell(deployment, Status.STARTING, actor)
         replicas = await self._fleet.staff(deployment, checked)
         failure = await self._rollout.registered(deployment, replicas)
-        if not (failure or self._wish):
+        if deployment.request.canary and not (failure or self._wished()):
+            await self._clear_up(deployment, replicas)
             failure = await self._canary.try_out(deployment, replicas, actor)
-        if self._wish:
+        if self._wished():
             return
         if failure:
             await self._give_up(deployment, actor, failure)
         else:
             await self._take_over(deployment, replicas, actor)
+
+    async def _clear_up(self, deployment: Deployment, replicas: list[Replica]) -> None:
+        """A trial may last for days: what superseded rollouts began ends before it, not with it."""
+        strays = [each for each in self._fleet.strays(self._state.live) if each not in replicas]
+        if strays and workflow.patched(policy.TRIALS_CLEAR_UP):
+            await self._fleet.drain(strays, deployment.request.drain_seconds, policy.NOTICE)
 
     async def _give_up(self, deployment: Deployment, actor: str, reason: str) -> None:
         """The rollout failed. What serves goes on; what this or a superseded rollout began ends."""

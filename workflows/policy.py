@@ -21,6 +21,9 @@ LIVEKIT_URL = SearchAttributeKey.for_keyword("LiveKitUrl")
 SEARCHES_NAME_THE_NEWEST = "searches-name-the-newest"
 """A patch: before it, a version that replaced a running one was not found by its number."""
 
+TRIALS_CLEAR_UP = "trials-clear-up"
+"""A patch: before it, replicas of a superseded trial stayed for as long as the next one."""
+
 ONCE = RetryPolicy(maximum_attempts=1)
 
 VALIDATE_PROMPTLY = timedelta(seconds=1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from api.postgres import Postgres
 from api.schemas.agents import AgentAnswer, AgentChange, AgentItem, AgentPage, NewAgent, ReplicaAnswer
 from api.schemas.deployments import DeploymentAnswer
 from api.slugs import slug_of, with_suffix
-from common.errors import Conflict, InvalidInput, Unavailable
+from common.errors import Conflict, InvalidInput
 from common.settings import Settings
 from db.models import AgentRow
 from db.repositories.agents import AgentRepository, StoredConfig
@@ -25,7 +25,6 @@ from db.repositories.deployments import DeploymentRepository
 from db.repositories.pages import Cursor
 from workflows.wishes import NoWorkflow, Workflows
 
-_log = logging.getLogger("bionic.api")
 _SLUG_ATTEMPTS = 5
 _SECRETS = ("/apiKey", "/apiSecret")
 
@@ -133,20 +132,24 @@ class AgentService:
             return await self._answer(db_session, agent)
 
     async def delete(self, ref: str) -> None:
-        """Delete an agent that is not deployed, with its versions, deployments and calls."""
+        """Delete an agent that is not deployed, with its versions, deployments and calls.
+
+        Its workflow is told before the commit. An agent that stays, for something fails, gets another
+        workflow with its next deployment; one that stayed without its agent would have nobody to end it.
+
+        Raises:
+            Conflict: it is deployed, or a version of it still holds calls.
+            Unavailable: Temporal is away; nothing was deleted.
+        """
         async with self.postgres.begin() as db_session:
             agents = self._repository(db_session)
             agent = await agents.get(ref, lock=True)
             if agent.live_version is not None:
                 raise Conflict(f"“{agent.slug}” is deployed. Stop it first, then delete it.")
             await agents.delete(agent)
-        try:
-            await self.workflows.retire(str(agent.id))
-        except NoWorkflow:
-            pass  # it was never deployed
-        except Unavailable:
-            # It idles without its agent until somebody ends it: harmless, so the agent is gone all the same.
-            _log.warning("the workflow of the deleted agent %s could not be told", agent.id)
+            if agent.deployment_id is not None:
+                with suppress(NoWorkflow):  # it was lost, and so is what it ran
+                    await self.workflows.retire(str(agent.id))
 
     def _repository(self, db_session: AsyncSession) -> AgentRepository:
         return AgentRepository(db_session, self.postgres.box)

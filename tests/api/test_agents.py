@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import Unavailable
 from common.status import Status
 from tests.api.conftest import Client, FakeWorkflows
 from tests.api.helpers import CONFIG, OWN_LIVEKIT, deploy, make_agent, make_live, report, unique
@@ -114,6 +115,20 @@ async def test_a_deployed_agent_is_not_deleted(client: Client, workflows: FakeWo
     await report(client, agent, Status.STOPPED, live=False)
     assert (await client.delete(f"/api/agents/{agent['id']}")).status_code == 204
     assert ("retire", agent["id"]) in workflows.asked
+
+
+async def test_while_temporal_is_away_only_drafts_are_deleted(
+    client: Client, workflows: FakeWorkflows
+) -> None:
+    stopped, draft = await make_live(client), await make_agent(client)
+    await report(client, stopped, Status.STOPPED, live=False)
+    workflows.failure = Unavailable("Temporal does not answer.")
+    problem(await client.delete(f"/api/agents/{stopped['id']}"), 503)
+    assert (await client.delete(f"/api/agents/{draft['id']}")).status_code == 204
+    workflows.failure = None
+    assert (await client.get(f"/api/agents/{stopped['id']}")).json()["status"] == "stopped"
+    assert (await client.delete(f"/api/agents/{stopped['id']}")).status_code == 204
+    assert (await client.get(f"/api/agents/{stopped['id']}")).status_code == 404
 
 
 @pytest.mark.parametrize("status", [Status.STARTING, Status.DEGRADED, Status.DRAINING])

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-import uuid
+import math
+import time
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
-import httpx
+from tests.chaos.looks import SETTLED_SECONDS
+from tests.support.platform import Json
 
-from tests.chaos.world import World
-from tests.support.platform import Json, offline_config
+Plan = tuple[tuple[float, float], ...]
+"""The steps of a canary: per cent of the calls, and minutes."""
 
-PATIENCE_SECONDS = 120
-"""How long calls of an agent may go on where it is given up."""
+
+@dataclass
+class Trial:
+    """A version on trial, as it was acknowledged."""
+
+    plan: Plan
+    edited: bool
+    """Whether it is another version than the one before, for sure."""
+    over: float
+    """When it is over if nobody ends it, by `time.monotonic`."""
+
+    @classmethod
+    def begun(cls, plan: Plan, *, edited: bool) -> Trial:
+        """A trial from now on. With few calls, a step lasts twice as long."""
+        seconds = sum(2 * 60 * minutes for _, minutes in plan)
+        return cls(plan, edited, math.inf if seconds > 600 else time.monotonic() + seconds + SETTLED_SECONDS)
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is there until somebody ends it."""
+        return self.over == math.inf
+
+    def disturb(self) -> None:
+        """Who judges it may have to begin anew."""
+        self.over = max(self.over, time.monotonic() + SETTLED_SECONDS)
 
 
 @dataclass(eq=False)
@@ -31,6 +55,16 @@ class Subject:
     """Whether the last wish was fulfilled at a time when nothing was wrong."""
     may_fail: bool = False
     """Something that its rollout needs was away while that was under way."""
+    failed: str | None = None
+    """The deployment that failed where that may be."""
+    steady: bool = False
+    """Whether nothing happened to it since it was as it should be."""
+    trial: Trial | None = None
+    """Of the newest wish."""
+    live: str | None = None
+    """The deployment that took calls when it was well, empty when none did; None when it is not known."""
+    before: str | None = None
+    """`live` as it was when the newest wish came: what takes calls should that one fail."""
     edits: int = 0
 
     def __repr__(self) -> str:
@@ -44,81 +78,18 @@ class Subject:
     def disturb(self) -> None:
         """Something was killed or taken away: a rollout that is under way may fail of it."""
         self.may_fail |= not self.settled
+        self.steady = False
+        if self.trial:
+            self.trial.disturb()
 
+    def wished(self, wish: str | None, trial: Trial | None = None) -> None:
+        """Something new was wanted of it, or may have been."""
+        ended = self.trial is None or self.trial.stays
+        self.before, self.live = self.live if ended else None, None
+        self.wish, self.trial, self.settled, self.steady = wish, trial, False, False
 
-class Wishes:
-    """Acts as people do, and keeps in mind what they were told."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.subjects: list[Subject] = []
-
-    def disturb(self) -> None:
-        """See `Subject.disturb`."""
-        for subject in self.subjects:
-            subject.disturb()
-
-    async def create(self, *, behind_proxy: bool) -> Subject:
-        """A new agent, not yet deployed. The API is there."""
-        subject = Subject(f"agent-{len(self.subjects) + 1}", behind_proxy)
-        body = {
-            "name": subject.name,
-            "slug": f"{subject.name}-{uuid.uuid4().hex[:6]}",
-            "config": self._config(subject),
-        }
-        agent: Json = await self.world.platform.call("POST", "/api/agents", body, expect=201)
-        subject.id, subject.slug = agent["id"], agent["slug"]
-        self.subjects.append(subject)
-        return subject
-
-    def _config(self, subject: Subject) -> Json:
-        greeting = f"Hello for the {subject.edits}. time."
-        own = {"livekitConfig": self.world.own_livekit} if subject.behind_proxy else {}
-        return offline_config(greeting=greeting, drainSeconds=PATIENCE_SECONDS, **own)
-
-    async def edit(self, subject: Subject) -> None:
-        """Change the draft, so that the next deploy makes a version of it."""
-        subject.edits += 1
-        await self.world.ask("PATCH", subject.path, {"config": self._config(subject)})
-
-    async def deploy(self, subject: Subject, replicas: int | None = None) -> str:
-        """Deploy the draft; what came of it, for the reader."""
-        body = {"replicas": replicas} if replicas else {}
-        return await self._want(subject, "deploy", body, "running")
-
-    async def rollback(self, subject: Subject) -> str:
-        """Go back to the version before."""
-        return await self._want(subject, "rollback", {}, "running")
-
-    async def retry(self, subject: Subject) -> str:
-        """Try what failed again."""
-        return await self._want(subject, "retry", {}, "running")
-
-    async def stop(self, subject: Subject, *, drain: bool) -> str:
-        """Run it no more."""
-        return await self._want(subject, "stop", {"drain": drain}, "stopped")
-
-    async def _want(self, subject: Subject, what: str, body: Json, wish: str) -> str:
-        answer = await self.world.ask("POST", f"{subject.path}/{what}", body)
-        if answer is None or answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            subject.wish, subject.settled, subject.may_fail = None, False, True
-        elif answer.status_code == HTTPStatus.ACCEPTED:
-            self._acknowledged(subject, answer, wish)
-        else:
-            assert answer.status_code == HTTPStatus.CONFLICT, f"{what}: {answer.status_code} {answer.text}"
-        return _told(answer)
-
-    def _acknowledged(self, subject: Subject, answer: httpx.Response, wish: str) -> None:
-        deployment = answer.json()["id"]
-        if wish == "running" and deployment not in subject.acknowledged:
-            subject.acknowledged.append(deployment)
-        subject.wish, subject.settled = wish, False
-        away = self.world.cut and subject.behind_proxy
-        subject.may_fail = away or not self.world.hosts
-
-
-def _told(answer: httpx.Response | None) -> str:
-    if answer is None:
-        return "no answer"
-    said = answer.json()
-    return f"{answer.status_code} {said.get('detail') or said.get('status')}"
+    def well(self, agent: Json) -> None:
+        """It is as it should be. One that is on trial may still fail."""
+        self.settled, self.steady = agent["canary"] is None, True
+        self.may_fail &= not self.settled
+        self.live = agent["deployment"]["id"] if agent["liveVersion"] is not None else ""

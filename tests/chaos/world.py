@@ -10,11 +10,13 @@ import uuid
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import httpx
 from temporalio.client import Client
 
+from common.status import Standing
 from stack import free_ports
 from stack.config import StackConfig
 from stack.embedded import Stack
@@ -31,10 +33,16 @@ OWN = "own"
 GUEST = "guest"
 
 
+def _new_name(host: str) -> str:
+    return f"{host}-{uuid.uuid4().hex[:6]}"
+
+
 class World:
     """The platform with one host of its own, a second one that comes and goes, and LiveKit behind a proxy."""
 
-    def __init__(self, platform: Platform, log: LiveKitLog, temporal: Client, livekit: Proxy) -> None:
+    def __init__(
+        self, platform: Platform, own_name: str, log: LiveKitLog, temporal: Client, livekit: Proxy
+    ) -> None:
         self.platform = platform
         self.stack = platform.stack
         self.log = log
@@ -45,6 +53,12 @@ class World:
         self.frozen: set[str] = set()
         """Hosts that are stopped by a signal, `OWN` or `GUEST`."""
         self.guest: Process | None = None
+        self.names = {OWN: own_name, GUEST: _new_name(GUEST)}
+        """As which the hosts are known; the second one's when it is not there: as which it was."""
+        self.standing = {OWN: Standing.OPEN, GUEST: Standing.OPEN}
+        """What operators want of each, as they were told."""
+        self.heeded: dict[str, datetime] = {}
+        """Since when it is known that one acts by it."""
         self.call: Caller | None = None
         """A call that goes on while other things happen."""
         self._guest_stack = AsyncExitStack()
@@ -52,13 +66,18 @@ class World:
 
     @property
     def calm(self) -> bool:
-        """Whether nothing is wrong that lasts."""
-        return not self.cut and not self.frozen
+        """Whether nothing is wrong that lasts, and somebody takes agents."""
+        return not self.cut and not self.frozen and bool(self.takers)
 
     @property
     def hosts(self) -> set[str]:
         """The hosts that can carry agents."""
         return ({OWN, GUEST} if self.guest else {OWN}) - self.frozen
+
+    @property
+    def takers(self) -> set[str]:
+        """The hosts that take agents."""
+        return {host for host in self.hosts if self.standing[host] is Standing.OPEN}
 
     @property
     def own_livekit(self) -> Json:
@@ -68,6 +87,17 @@ class World:
             "apiKey": self.stack.livekit_api_key,
             "apiSecret": self.stack.livekit_api_secret,
         }
+
+    @property
+    def host_pids(self) -> list[int]:
+        """Of the hosts that run."""
+        own = self.stack.process("runtime").pid
+        return [own, self.guest.pid] if self.guest else [own]
+
+    @property
+    def livekit_ports(self) -> set[int]:
+        """Where LiveKit is reached, directly and by the proxy."""
+        return {int(url.rpartition(":")[2]) for url in (self.stack.livekit_url, self.livekit.address)}
 
     async def ask(self, method: str, path: str, body: object = None) -> httpx.Response | None:
         """The API's answer; None when there is none."""
@@ -101,15 +131,20 @@ class World:
                 return False
             parts = answer.json()["components"]
             wanted = set(parts) if self.hosts else set(parts) - {"runtime"}
-            return all(parts[name]["status"] == "ok" for name in wanted)
+            return all(parts[name]["status"] != "down" for name in wanted)
 
         await eventually(up, "every service up", seconds=BOOT_SECONDS, every=0.1)
 
     # -- hosts -------------------------------------------------------------------------------------
 
-    async def guest_comes(self) -> None:
-        """A second host."""
-        host = another_host(self.platform, f"{GUEST}-{uuid.uuid4().hex[:6]}")
+    async def guest_comes(self, *, again: bool) -> None:
+        """A second host; `again`, it is the one that was there last, and stands as it stood."""
+        if not again:
+            self.names[GUEST], self.standing[GUEST] = _new_name(GUEST), Standing.OPEN
+            self.heeded.pop(GUEST, None)
+        status = _STATUS[self.standing[GUEST]]
+        log = self.stack.config.state_dir / "logs" / "guest.log"
+        host = another_host(self.platform, self.names[GUEST], status, log=log)
         self.guest = await self._guest_stack.enter_async_context(host)
 
     async def guest_ends(self, number: signal.Signals) -> None:
@@ -171,22 +206,39 @@ class World:
         if self.cut:
             await self.mend_livekit()
         await self.hang_up()
+        await self.all_up()
+        await self._open_all()
         if self.guest is not None:
             await self.guest_ends(signal.SIGTERM)
         await self.all_up()
+
+    async def _open_all(self) -> None:
+        """Operators want nothing more of any host, those included that were here once."""
+        for host in (await self.platform.call("GET", "/api/hosts"))["items"]:
+            if host["standing"] != Standing.OPEN:
+                await self.platform.call("POST", f"/api/hosts/{host['name']}/uncordon", expect=202)
+        self.standing = dict.fromkeys(self.standing, Standing.OPEN)
+        self.heeded.clear()
+
+
+_STATUS = {Standing.OPEN: "up", Standing.CORDONED: "cordoned", Standing.DRAINED: "drained"}
 
 
 @asynccontextmanager
 async def a_world() -> AsyncIterator[World]:
     """One on free ports, in a folder of its own."""
-    log = LiveKitLog()
+    log, own_name = LiveKitLog(), _new_name(OWN)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         config = StackConfig(
             state_dir=Path(folder) / "state",
             ports=free_ports(),
             env={
                 "BIONIC_DRAIN_SECONDS": str(DRAIN_SECONDS),
-                "BIONIC_HOST_NAME": f"{OWN}-{uuid.uuid4().hex[:6]}",
+                "BIONIC_HOST_NAME": own_name,
+                # A machine that is busy is no reason to refuse a caller.
+                "BIONIC_TRUSTED_PROXIES": "127.0.0.1",
+                "BIONIC_MAX_CALLS": "1000",
+                "BIONIC_MAX_CPU": "1",
             },
             verbose=True,
         )
@@ -196,4 +248,4 @@ async def a_world() -> AsyncIterator[World]:
             async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
                 proxy = await toxiproxy.before("livekit", stack.livekit_url.partition("//")[2])
                 temporal = await Client.connect(stack.temporal_address)
-                yield World(Platform(stack, http), log, temporal, proxy)
+                yield World(Platform(stack, http), own_name, log, temporal, proxy)

@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 
@@ -44,27 +45,41 @@ async def carriers(platform: Platform, agent_id: str) -> list[str | None]:
 
 
 async def started_host(
-    platform: Platform, name: str, command: Sequence[str] = (), **settings: str
+    platform: Platform, name: str, command: Sequence[str] = (), *, log: Path | None = None, **settings: str
 ) -> asyncio.subprocess.Process:
-    """The process of a second host, just started; `command` is for one of another kind."""
+    """The process of a second host, just started; `command` is for one of another kind.
+
+    It logs to `log`, else to where we do.
+    """
     spec = platform.stack.service("runtime").spec
     env = {**(spec.env or {}), **settings, "BIONIC_HOST_NAME": name}
-    return await asyncio.create_subprocess_exec(
-        *(command or spec.command), env=env, cwd=PROJECT, start_new_session=True
-    )
+    with ExitStack() as files:
+        output = files.enter_context(log.open("ab")) if log else None
+        return await asyncio.create_subprocess_exec(
+            *(command or spec.command), env=env, cwd=PROJECT, start_new_session=True, stderr=output
+        )
 
 
 @asynccontextmanager
 async def another_host(
-    platform: Platform, name: str, status: str = "up", command: Sequence[str] = (), **settings: str
+    platform: Platform,
+    name: str,
+    status: str = "up",
+    command: Sequence[str] = (),
+    *,
+    log: Path | None = None,
+    **settings: str,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A second host, ready; ended after the block, if it is still there."""
-    process = await started_host(platform, name, command, **settings)
+    last = await listed(platform, name)  # a process of that name may be dead and not missed yet
+    process = await started_host(platform, name, command, log=log, **settings)
     try:
 
         async def up() -> bool:
             host = await listed(platform, name)
-            return host is not None and host["status"] == status and bool(host["inEffect"])
+            if host is None or (last and last["startedAt"] == host["startedAt"]):
+                return False
+            return host["status"] == status and bool(host["inEffect"])
 
         await eventually(up, f"host {name} {status}", seconds=60)
         yield process

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 import psutil
 from sqlalchemy import make_url
 
@@ -11,9 +13,22 @@ from stack.embedded import Stack
 def call_processes(stack: Stack) -> list[psutil.Process]:
     """The job processes of the stack's host that are connected to LiveKit: each holds a call."""
     port = make_url(stack.livekit_url).port
-    host = psutil.Process(stack.process("runtime").pid)
+    assert port is not None
+    return jobs_of([stack.process("runtime").pid], {port})
+
+
+def jobs_of(hosts: Iterable[int], ports: Collection[int]) -> list[psutil.Process]:
+    """The same of any hosts, by their pids, where LiveKit is reached at any of `ports`."""
     return [
         process
-        for process in host.children(recursive=True)
-        if any(link.raddr and link.raddr.port == port for link in process.net_connections("tcp"))
+        for host in hosts
+        for process in psutil.Process(host).children(recursive=True)
+        if _remote_ports(process).intersection(ports)
     ]
+
+
+def _remote_ports(process: psutil.Process) -> set[int]:
+    try:
+        return {link.raddr.port for link in process.net_connections("tcp") if link.raddr}
+    except psutil.NoSuchProcess:
+        return set()  # it ended meanwhile

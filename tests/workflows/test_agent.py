@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from common.status import Status
 from tests.support.waiting import eventually
 from tests.workflows.conftest import World
+from workflows.agent import AgentWorkflow
 from workflows.policy import NOTICE, agent_workflow_id
 from workflows.types import Seen
 
@@ -133,6 +134,20 @@ async def test_a_stop_supersedes_a_rollout(world: World) -> None:
     await world.stop()
     await world.told(Status.STOPPED, deployment.deployment_id)
     await world.hosting(0)
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_nothing_of_a_deleted_agent_is_left(world: World, under_way: bool) -> None:
+    if under_way:
+        world.silent.add(1)
+    deployment = await world.deploy(1)
+    await world.hosting(1)
+    if not under_way:
+        await world.told(R, deployment.deployment_id)
+    handle = world.client.get_workflow_handle(agent_workflow_id(world.agent_id))
+    await handle.signal(AgentWorkflow.retire)
+    await world.hosting(0)
+    await handle.result()
 
 
 async def test_more_and_fewer_replicas_keep_those_that_fit(world: World) -> None:

@@ -23,12 +23,18 @@ async def _on_trial(world: World, *steps: CanaryStep) -> tuple[DeploymentState, 
     first = await world.deploy(1)
     await world.told(R, first.deployment_id)
     second = await world.deploy(2, canary=steps)
+    await _shared(world, second)
+    return first, second
+
+
+async def _shared(world: World, deployment: DeploymentState) -> None:
+    """Wait until it has a share."""
 
     async def sharing() -> bool:
-        return bool(world.records[-1].agent.canary)
+        canary = world.records[-1].agent.canary
+        return canary is not None and canary.deployment_id == deployment.deployment_id
 
     await eventually(sharing, "a share of the calls")
-    return first, second
 
 
 def _shares(records: list[RecordInput]) -> list[float | None]:
@@ -86,6 +92,15 @@ async def test_another_wish_breaks_the_trial_off(world: World, wish: str) -> Non
     await world.told(R if wish == "deploy" else Status.STOPPED, third.deployment_id)
     await world.told(Status.STOPPED, first.deployment_id)
     await world.hosting(1 if wish == "deploy" else 0)
+
+
+async def test_the_replicas_of_a_trial_end_before_the_next_trial(world: World) -> None:
+    _, second = await _on_trial(world, CanaryStep(10, LONG))
+    third = await world.deploy(3, canary=[CanaryStep(20, LONG)])
+    await world.told(Status.STOPPED, second.deployment_id)
+    await _shared(world, third)
+    agent = f"agent-{world.agent_id}"
+    assert await world.hosting(2) == [f"{agent}-v1-r1", f"{agent}-v3-r3"]
 
 
 async def test_where_nothing_takes_calls_there_is_nothing_to_compare_with(world: World) -> None:
