@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -65,6 +65,17 @@ class Span:
 
     first: int | None
     last: int
+
+
+def document(event: EventRow) -> dict[str, Any]:
+    """An event as others are told of it, by webhook and in the stream."""
+    ids = {"agentId": event.agent_id, "callId": event.call_id, "deploymentId": event.deployment_id}
+    return {
+        "id": f"evt_{event.uid.hex}",
+        "type": event.kind,
+        "timestamp": event.at.astimezone(UTC).isoformat(),
+        "data": {name: str(value) for name, value in ids.items() if value} | event.data,
+    }
 
 
 def told(
