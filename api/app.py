@@ -18,6 +18,7 @@ from api.controllers.agents import AgentController
 from api.controllers.calls import CallController
 from api.controllers.console import console_router
 from api.controllers.deployments import DeploymentController
+from api.controllers.endpoints import DeliveryController, EndpointController
 from api.controllers.health import get_health
 from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
@@ -64,7 +65,9 @@ def create_app(
         route_handlers=[
             AgentController,
             CallController,
+            DeliveryController,
             DeploymentController,
+            EndpointController,
             HostController,
             SettingController,
             VersionController,

@@ -15,6 +15,7 @@ from api.services.agents import AgentService
 from api.services.call_board import CallBoard
 from api.services.calls import CallService
 from api.services.deployments import DeploymentService
+from api.services.endpoints import EndpointService
 from api.services.health import HealthService
 from api.services.hosts import HostService
 from api.services.leftovers import Leftovers
@@ -31,6 +32,7 @@ from api.services.sweeps import NoShows, keep_sweeping
 from api.services.tokens import TokenService
 from api.services.versions import VersionService
 from api.services.webhooks import WebhookService
+from common.outward import Guard
 from common.settings import Settings
 from db.engine import Database
 from workflows.call_wishes import CallNews
@@ -48,6 +50,7 @@ class Platform:
     agents: AgentService
     calls: CallService
     deployments: DeploymentService
+    endpoints: EndpointService
     health: HealthService
     hosts: HostService
     logs: LogService
@@ -110,6 +113,7 @@ def _build(
         agents=AgentService(postgres, workflows, settings),
         calls=CallService(postgres, livekit),
         deployments=deployments,
+        endpoints=EndpointService(postgres, Guard(settings.bionic_webhook_allow_private).permits_url),
         health=HealthService(postgres, temporal, livekit),
         hosts=HostService(postgres),
         logs=LogService(postgres),
