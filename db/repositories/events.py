@@ -20,6 +20,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -65,6 +66,9 @@ class Span:
 
     first: int | None
     last: int
+    """0 where there is none."""
+    ever: int
+    """The highest one that was ever given, or is being given."""
 
 
 def document(event: EventRow) -> dict[str, Any]:
@@ -116,9 +120,9 @@ def told(
     return insert(EventRow).from_select(list(columns), found).returning(EventRow.id).cte(name)
 
 
-def reason_of(text: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
+def reason_of(said: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
     """Why something happened, not longer than an event should be."""
-    return func.left(text, MOST_REASON)
+    return func.left(said, MOST_REASON)
 
 
 class EventRepository:
@@ -170,9 +174,10 @@ class EventRepository:
 
     async def span(self) -> Span:
         """The numbers that are there."""
-        found = select(func.min(EventRow.number), func.max(EventRow.number))
-        first, last = (await self._db_session.execute(found)).one()
-        return Span(first, last or 0)
+        given = text("(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_numbers)")
+        found = select(func.min(EventRow.number), func.max(EventRow.number), given)
+        first, last, ever = (await self._db_session.execute(found)).one()
+        return Span(first, last or 0, ever)
 
     async def read(self, after: int, upto: int, wanted: EventFilter, limit: int) -> Sequence[EventRow]:
         """Events with numbers in (`after`, `upto`], in order, `limit` at most."""
