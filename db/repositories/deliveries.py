@@ -100,7 +100,8 @@ class DeliveryRepository:
         )
         chosen = select(firsts.c.id).order_by(firsts.c.number).limit(most)
         # Looked at again once it is locked: another worker may have taken it meanwhile.
-        free = select(row.id).where(row.id.in_(chosen), *due).with_for_update(skip_locked=True)
+        found = select(row.id).where(row.id.in_(chosen), *due).with_for_update(skip_locked=True)
+        free = select(found.cte("free").c.id)
         statement = (
             update(row)
             .where(row.id.in_(free))
@@ -108,14 +109,14 @@ class DeliveryRepository:
             .returning(row.id, row.attempts, row.event_id)
         )
         taken = statement.cte("taken")
-        found = (
+        told = (
             select(taken.c.id, taken.c.attempts, event)
             .join(event, event.id == taken.c.event_id)
             .order_by(event.number)
         )
         return [
-            Taken(delivery_id, endpoint_id, attempt, told)
-            for delivery_id, attempt, told in await self._db_session.execute(found)
+            Taken(delivery_id, endpoint_id, attempt, news)
+            for delivery_id, attempt, news in await self._db_session.execute(told)
         ]
 
     async def tried(self, taken: Taken, outcome: Outcome) -> DeliveryState | None:
