@@ -27,6 +27,7 @@ from db.models import DeliveryState, EventRow, WebhookDeliveryRow, WebhookEndpoi
 from db.repositories.deliveries import DeliveryRepository, Outcome, Taken, Told
 from db.repositories.endpoints import EndpointRepository, WantedEndpoint
 from db.repositories.events import EventRepository
+from stack import Stack
 from tests.support.receiver import Receiver, receiving
 from tests.support.toxiproxy import toxiproxy_runs
 from tests.support.waiting import eventually
@@ -264,6 +265,50 @@ def _fails(database: Database, hook: Hook) -> Any:
         return (await _endpoint(database, hook)).failing_since is not None
 
     return look
+
+
+async def test_what_a_worker_was_at_when_it_died_another_one_does(
+    database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "CLOSE_SECONDS", 0.01)
+    hook = await _hook(database, f"{receiver.url}/hook")
+    await _tell(database, EventKind.CALL_STARTED)
+    receiver.seconds = 60
+
+    async def asked() -> bool:
+        return bool(receiver.requests)
+
+    async with _working(database, seconds=30):
+        await eventually(asked, "the receiver asked")
+    receiver.seconds = 0
+    (told,) = await _deliveries(database, hook)
+    assert (told.delivery.state, told.delivery.attempts, told.log) == ("pending", 1, [])
+    left = told.delivery.next_at - datetime.now(UTC)
+    assert timedelta(seconds=30) < left < timedelta(seconds=61), "nobody else may take it yet"
+    async with database.begin() as db_session:
+        await db_session.execute(update(WebhookDeliveryRow).values(next_at=WebhookDeliveryRow.created_at))
+    async with _working(database):
+        (told,) = await _reached(database, hook, DeliveryState.DELIVERED)
+    assert [entry.number for entry in told.log] == [2]
+    assert list(receiver.times().values()) == [2]
+
+
+async def test_postgres_may_be_restarted_meanwhile(
+    database: Database, postgres: Stack, receiver: Receiver
+) -> None:
+    receiver.seconds = 0.05
+    hook = await _hook(database, f"{receiver.url}/hook")
+    for _ in range(80):
+        await _tell(database, EventKind.CALL_STARTED)
+
+    async def some() -> bool:
+        return len(receiver.requests) > 8
+
+    async with _working(database):
+        await eventually(some, "some to be delivered")
+        await postgres.restart("postgres")
+        await _reached(database, hook, DeliveryState.DELIVERED, 80)
+    assert len(receiver.times()) == 80
 
 
 async def test_a_receiver_may_say_when_and_never(database: Database, receiver: Receiver) -> None:
