@@ -34,14 +34,11 @@ from db.repositories.placements import PlacementRepository
 from db.repositories.recoveries import Loss, RecoveryRepository
 from db.repositories.rooms import RoomRepository
 from db.repositories.settings import SettingRepository
-from db.repositories.transcripts import CallEvent, TranscriptRepository
+from db.repositories.transcripts import TranscriptRepository
 from workflows.call_types import CallSight, CallState, GiveUp, SendAgent, Sent
 from workflows.policy import HEARTBEAT_TIMEOUT, NO_SHOW
 
 logger = logging.getLogger(__name__)
-
-NO_AGENT = "no_agent"
-"""The event that a caller was told that no agent comes."""
 
 TOPIC = "bionic.call"
 """Of what the platform itself tells those in a room."""
@@ -183,14 +180,9 @@ class CallActivities:
             logger.error(
                 "no agent comes to a caller after %d tries: %s", request.tries, request.reason, extra=about
             )
-            event = CallEvent(
-                -request.tries,
-                NO_AGENT,
-                datetime.now(UTC),
-                {"reason": request.reason, "tries": request.tries},
-            )
             async with self.database.begin() as db_session:
-                await TranscriptRepository(db_session).add_events(call.id, call.attempt, [event])
+                recoveries = RecoveryRepository(db_session)
+                await recoveries.unanswered(call, request.reason, request.tries, over=request.over)
                 if request.over:
                     await CallRepository(db_session).end(call.room, request.reason, CallStatus.FAILED)
             await self._tell_room(found, request)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
+import sys
+from contextlib import suppress
 
 import uvicorn
 
@@ -16,6 +20,7 @@ _KEEP_ALIVE_SECONDS = 75
 """Longer than clients and proxies keep an idle connection: it is they who close it, never in mid-request."""
 
 _GRACE_SECONDS = 10
+_NOT_STARTED = 3
 
 
 def main() -> None:
@@ -23,9 +28,11 @@ def main() -> None:
     set_up_logs()
     logging.getLogger("uvicorn.error").addFilter(_without_colors)
     settings = get_settings()
-    app = create_app(settings, trusted_proxies=Networks(settings.bionic_trusted_proxies))
+    closing = asyncio.Event()
+    trusted = Networks(settings.bionic_trusted_proxies)
+    app = create_app(settings, trusted_proxies=trusted, closing=closing)
     settle_heap()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.bionic_api_host,
         port=settings.bionic_api_port,
@@ -36,6 +43,24 @@ def main() -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
+    server = Server(config, closing)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(_NOT_STARTED)
+
+
+class Server(uvicorn.Server):
+    """Tells the app that it ends before it waits for connections, and not when the last one has ended."""
+
+    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does, with streams that end."""
+        self._closing.set()
+        await super().shutdown(sockets)
 
 
 def _without_colors(record: logging.LogRecord) -> bool:

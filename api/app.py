@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -18,6 +19,8 @@ from api.controllers.agents import AgentController
 from api.controllers.calls import CallController
 from api.controllers.console import console_router
 from api.controllers.deployments import DeploymentController
+from api.controllers.endpoints import DeliveryController, EndpointController
+from api.controllers.events import follow_events
 from api.controllers.health import get_health
 from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
@@ -44,6 +47,7 @@ def create_app(
     *,
     rate_limit: RateLimit | None = None,
     trusted_proxies: Container[str] = frozenset(),
+    closing: asyncio.Event | None = None,
 ) -> Litestar:
     """The app. It starts whether or not the servers it needs do; `/health` tells which of them answer.
 
@@ -51,12 +55,14 @@ def create_app(
         settings: of this process.
         rate_limit: for token requests, per client address; 20 a second and 60 at once by default.
         trusted_proxies: addresses whose `X-Forwarded-For` is believed.
+        closing: set when the server begins to end, before it waits for connections: streams end at once.
     """
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_platform(settings, rate_limit or RateLimit(), trusted_proxies) as platform:
+        limit = rate_limit or RateLimit()
+        async with open_platform(settings, limit, trusted_proxies, closing) as platform:
             app.state.platform = platform
             yield
 
@@ -64,11 +70,14 @@ def create_app(
         route_handlers=[
             AgentController,
             CallController,
+            DeliveryController,
             DeploymentController,
+            EndpointController,
             HostController,
             SettingController,
             VersionController,
             call_procedures,
+            follow_events,
             get_console,
             get_health,
             get_metrics,

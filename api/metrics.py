@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 _log = logging.getLogger("bionic.api.access")
 _LOGIN_TOKEN = re.compile(r"^/login/.*", re.DOTALL)
 _QUIET = frozenset({"/health", "/metrics"})
+_STREAMS = frozenset({"/api/events"})
+"""They last as long as somebody follows: no measure of how quick we are."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -91,7 +93,8 @@ class Observed:
             # Labels must be few: routes and not paths, and no invented methods.
             route = str(scope.get("path_template") or "none")
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self.metrics.requests.labels(method, route, str(status)).observe(seconds)
+            if route not in _STREAMS:
+                self.metrics.requests.labels(method, route, str(status)).observe(seconds)
             level = logging.DEBUG if scope["path"] in _QUIET else logging.INFO
             path = loggable(scope["path"])
             _log.log(level, "%s %s %d %.1f ms", method, path, status, seconds * 1000)

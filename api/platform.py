@@ -15,6 +15,8 @@ from api.services.agents import AgentService
 from api.services.call_board import CallBoard
 from api.services.calls import CallService
 from api.services.deployments import DeploymentService
+from api.services.endpoints import EndpointService
+from api.services.event_stream import EventRetention, EventStream
 from api.services.health import HealthService
 from api.services.hosts import HostService
 from api.services.leftovers import Leftovers
@@ -31,6 +33,7 @@ from api.services.sweeps import NoShows, keep_sweeping
 from api.services.tokens import TokenService
 from api.services.versions import VersionService
 from api.services.webhooks import WebhookService
+from common.outward import Guard
 from common.settings import Settings
 from db.engine import Database
 from workflows.call_wishes import CallNews
@@ -48,6 +51,8 @@ class Platform:
     agents: AgentService
     calls: CallService
     deployments: DeploymentService
+    endpoints: EndpointService
+    events: EventStream
     health: HealthService
     hosts: HostService
     logs: LogService
@@ -66,9 +71,13 @@ class Platform:
 
 @asynccontextmanager
 async def open_platform(
-    settings: Settings, rate_limit: RateLimit, trusted_proxies: Container[str]
+    settings: Settings,
+    rate_limit: RateLimit,
+    trusted_proxies: Container[str],
+    closing: asyncio.Event | None = None,
 ) -> AsyncIterator[Platform]:
-    """The platform, for as long as the block lasts. Needs no server to answer yet."""
+    """The platform, for as long as the block lasts; streams end when it is `closing`. Needs no server to
+    answer yet."""
     database = Database.connect(settings.database_url, settings.bionic_master_key.get_secret_value())
     # Lazy, so that the API starts and serves what it can while Temporal is away.
     temporal = await Client.connect(
@@ -76,15 +85,19 @@ async def open_platform(
     )
     async with aiohttp.ClientSession(timeout=_LIVEKIT_TIMEOUT) as http:
         board = CallBoard(CallNews(temporal), settings.bionic_join_seconds)
-        platform = _build(settings, Postgres(database), temporal, http, board, rate_limit, trusted_proxies)
+        events = EventStream(Postgres(database), settings, closing or asyncio.Event())
+        platform = _build(settings, events, temporal, http, board, rate_limit, trusted_proxies)
         retention = LogRetention(platform.logs.postgres, settings)
         sweeps = [
             asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
             asyncio.create_task(keep_sweeping("abandoned calls", NoShows(platform.calls.postgres).sweep)),
             asyncio.create_task(keep_sweeping("old lines of logs", retention.sweep, _RETENTION_SECONDS)),
+            asyncio.create_task(
+                keep_sweeping("old events", EventRetention(events.postgres).sweep, _RETENTION_SECONDS)
+            ),
         ]
         try:
-            async with board.staffed():
+            async with board.staffed(), events.flowing():
                 yield platform
         finally:
             for sweep in sweeps:
@@ -95,13 +108,14 @@ async def open_platform(
 
 def _build(
     settings: Settings,
-    postgres: Postgres,
+    events: EventStream,
     temporal: Client,
     http: aiohttp.ClientSession,
     board: CallBoard,
     rate_limit: RateLimit,
     trusted_proxies: Container[str],
 ) -> Platform:
+    postgres = events.postgres
     livekit = LiveKit(postgres, settings, http)
     workflows = Workflows(temporal)
     deployments = DeploymentService(postgres, workflows, settings)
@@ -110,6 +124,8 @@ def _build(
         agents=AgentService(postgres, workflows, settings),
         calls=CallService(postgres, livekit),
         deployments=deployments,
+        endpoints=EndpointService(postgres, Guard(settings.bionic_webhook_allow_private).permits_url),
+        events=events,
         health=HealthService(postgres, temporal, livekit),
         hosts=HostService(postgres),
         logs=LogService(postgres),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import agents, deploying, health, history, hosts, logs, repairs, versions
+from cli import agents, deploying, health, history, hosts, logs, repairs, versions, webhooks
 from cli.session import ApiUrlOrVariable, AsJson, KeyOrVariable, Options
 
 _EPILOG = (
@@ -52,6 +52,7 @@ _LOOK, _ACT = "See how things are", "Change them"
 app.add_typer(agents.agents, name="agents", rich_help_panel=_LOOK)
 app.add_typer(history.deployments, name="deployments", rich_help_panel=_LOOK)
 app.add_typer(hosts.hosts, name="hosts", rich_help_panel=_LOOK)
+app.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel=_LOOK)
 for command in (history.history, versions.versions, logs.logs, repairs.repairs, health.health):
     app.command(rich_help_panel=_LOOK)(command)
 for command in (

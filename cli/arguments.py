@@ -21,6 +21,9 @@ Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The agent's slug or i
 HostName = Annotated[str, typer.Argument(metavar="NAME", help="The host's name.", callback=_given)]
 DeploymentId = Annotated[str, typer.Argument(metavar="ID", help="The deployment's id.", callback=_given)]
 
+WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The webhook's id.", callback=_given)]
+DeliveryIds = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of deliveries.")]
+
 
 def read_config(path: Path, option: str) -> dict[str, Any]:
     """The JSON object in a file; `-` is standard input.

@@ -81,7 +81,10 @@ class Settings(BaseSettings):
     bionic_log_hours: float = Field(default=24.0, gt=0, le=366 * 24)
     """How long what agents log is kept in Postgres."""
 
-    @field_validator("bionic_trusted_proxies", mode="before")
+    bionic_webhook_allow_private: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Networks that are not public and may be told of events all the same, written as above."""
+
+    @field_validator("bionic_trusted_proxies", "bionic_webhook_allow_private", mode="before")
     @classmethod
     def _are_networks(cls, value: object) -> object:
         if not isinstance(value, str):

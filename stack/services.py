@@ -173,6 +173,8 @@ def _environment(config: StackConfig, keys: Keys, at: Addresses) -> dict[str, st
         "AGENT_RUNTIME_API_URL": at.api_url,
         "BIONIC_MASTER_KEY": keys.master,
         "BIONIC_API_KEY": keys.api,
+        # Whoever tries webhooks out has the receiver here; the servers beside it listen for no POST.
+        "BIONIC_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8,::1/128",
         **config.env,
         "BIONIC_API_PORT": str(config.ports.api),
     }

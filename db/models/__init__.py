@@ -8,23 +8,30 @@ from db.models.call import CallRow
 from db.models.call_event import CallEventRow
 from db.models.deployment import DeploymentKind, DeploymentRow, TransitionRow
 from db.models.draft import DraftRow
+from db.models.event import NUMBERS, EventRow
 from db.models.host import HostRow
 from db.models.livekit_event import LiveKitEventRow
 from db.models.repair import RepairRow
 from db.models.replica import ReplicaRow
 from db.models.setting import SettingRow
 from db.models.turn import TurnRow
+from db.models.webhook_attempt import WebhookAttemptRow
+from db.models.webhook_delivery import DeliveryState, WebhookDeliveryRow
+from db.models.webhook_endpoint import WebhookEndpointRow
 
 __all__ = [
+    "NUMBERS",
     "AgentLogRow",
     "AgentRow",
     "AgentVersionRow",
     "Base",
     "CallEventRow",
     "CallRow",
+    "DeliveryState",
     "DeploymentKind",
     "DeploymentRow",
     "DraftRow",
+    "EventRow",
     "HostRow",
     "LiveKitEventRow",
     "RepairRow",
@@ -32,4 +39,7 @@ __all__ = [
     "SettingRow",
     "TransitionRow",
     "TurnRow",
+    "WebhookAttemptRow",
+    "WebhookDeliveryRow",
+    "WebhookEndpointRow",
 ]

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, literal_column, not_, or_, select, true, tuple_, update
+from sqlalchemy import (
+    CTE,
+    Double,
+    Select,
+    case,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.errors import NotFound
+from common.events import EventKind
 from common.status import CallStatus
 from db.models import CallRow, LiveKitEventRow, TurnRow
+from db.repositories.events import reason_of, told
 from db.repositories.pages import Cursor, Page
 
 OPEN = (CallStatus.WAITING, CallStatus.ACTIVE, CallStatus.RECOVERING)
 _MAX_ABANDONED = 500
+_AT_THE_END = (
+    CallRow.id,
+    CallRow.agent_id,
+    CallRow.version,
+    CallRow.room,
+    CallRow.status,
+    CallRow.attempt,
+    CallRow.started_at,
+    CallRow.ended_at,
+    CallRow.end_reason,
+)
 
 
 @dataclass(frozen=True)
@@ -110,9 +137,31 @@ class CallRepository:
             update(CallRow)
             .where(CallRow.room == room, CallRow.status.in_(OPEN), mine)
             .values(status=status, ended_at=func.now(), end_reason=reason)
-            .returning(CallRow.id)
+            .returning(*_AT_THE_END)
         )
-        return (await self._db_session.execute(statement)).scalar_one_or_none() is not None
+        return len(await self._tell_ended(statement.cte("ended"))) > 0
+
+    async def _tell_ended(self, ended: CTE) -> Sequence[UUID]:
+        """Close calls, and tell that they are over; which they were."""
+        seconds = func.extract("epoch", ended.c.ended_at - ended.c.started_at).cast(Double)
+        news = told(
+            "news",
+            ended,
+            kind=EventKind.CALL_ENDED,
+            agent_id=ended.c.agent_id,
+            call_id=ended.c.id,
+            data={
+                "status": ended.c.status,
+                "reason": reason_of(ended.c.end_reason),
+                "version": ended.c.version,
+                "room": ended.c.room,
+                "startedAt": ended.c.started_at,
+                "endedAt": ended.c.ended_at,
+                "durationSeconds": seconds,
+                "recoveries": ended.c.attempt - 1,
+            },
+        )
+        return (await self._db_session.execute(select(ended.c.id).add_cte(news))).scalars().all()
 
     async def id_of(self, room: str) -> UUID | None:
         """The call of a room."""
@@ -140,10 +189,9 @@ class CallRepository:
             update(CallRow)
             .where(CallRow.id.in_(stale))
             .values(status=CallStatus.ABANDONED, ended_at=func.now(), end_reason="nobody came")
-            .returning(CallRow.id)
-            .execution_options(synchronize_session=False)
+            .returning(*_AT_THE_END)
         )
-        return len((await self._db_session.execute(statement)).all())
+        return len(await self._tell_ended(statement.cte("ended")))
 
     async def get(self, call_id: UUID) -> CallRow:
         """One call.

@@ -6,13 +6,15 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import CTE, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.errors import NotFound
+from common.events import DEPLOYMENT, EventKind
 from common.status import Status
-from db.models import AgentRow, DeploymentKind, DeploymentRow, ReplicaRow, TransitionRow
+from db.models import AgentRow, DeploymentKind, DeploymentRow, EventRow, ReplicaRow, TransitionRow
+from db.repositories.events import reason_of, told
 
 FIRST = 1
 """Number of the transition that is written together with the deployment itself."""
@@ -61,6 +63,15 @@ class ReplicaState:
     reason: str | None
 
 
+_OF_A_TRANSITION = (
+    TransitionRow.deployment_id,
+    TransitionRow.sequence,
+    TransitionRow.status,
+    TransitionRow.at,
+    TransitionRow.actor,
+    TransitionRow.reason,
+    TransitionRow.attempt,
+)
 _OF_A_REPLICA = [each.name for each in fields(ReplicaState) if each.name != "id"]
 
 
@@ -108,6 +119,22 @@ class DeploymentRepository:
             attempt=1,
         )
         self._db_session.add(first)
+        news = EventRow(
+            kind=EventKind.DEPLOYMENT_VALIDATING,
+            agent_id=agent.id,
+            deployment_id=deployment_id,
+            at=first.at,
+            data={
+                "agentSlug": agent.slug,
+                "version": version,
+                "kind": kind,
+                "status": Status.VALIDATING,
+                "reason": None,
+                "actor": actor,
+                "attempt": 1,
+            },
+        )
+        self._db_session.add(news)
         agent.deployment_id = deployment_id
         agent.status = Status.VALIDATING
         agent.last_error = None
@@ -142,7 +169,9 @@ class DeploymentRepository:
         if not transitions:
             return None
         rows = [{"deployment_id": deployment_id} | vars(new) for new in transitions]
-        await self._db_session.execute(insert(TransitionRow).values(rows).on_conflict_do_nothing())
+        written = insert(TransitionRow).values(rows).on_conflict_do_nothing()
+        new = written.returning(*_OF_A_TRANSITION).cte("new")
+        await self._db_session.execute(select(new.c.sequence).add_cte(_of_transitions(new)))
         newest = transitions[-1]
         statement = (
             update(DeploymentRow)
@@ -183,3 +212,24 @@ class DeploymentRepository:
             ReplicaRow.agent_id == agent_id
         )
         return (await self._db_session.execute(statement)).scalar_one()
+
+
+def _of_transitions(new: CTE) -> CTE:
+    """The events of transitions, in their order."""
+    return told(
+        "news",
+        new.join(DeploymentRow, DeploymentRow.id == new.c.deployment_id),
+        kind=literal(f"{DEPLOYMENT}.") + new.c.status,
+        at=new.c.at,
+        agent_id=DeploymentRow.agent_id,
+        deployment_id=new.c.deployment_id,
+        data={
+            "version": DeploymentRow.version,
+            "kind": DeploymentRow.kind,
+            "status": new.c.status,
+            "reason": reason_of(new.c.reason),
+            "actor": new.c.actor,
+            "attempt": new.c.attempt,
+        },
+        order_by=new.c.sequence,
+    )

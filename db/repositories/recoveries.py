@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import CTE, Select, and_, case, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.errors import NotFound
+from common.events import EventKind
 from common.status import CallStatus
-from db.models import AgentRow, CallRow
+from db.models import AgentRow, CallEventRow, CallRow
 from db.repositories.calls import OPEN
+from db.repositories.events import MOST_REASON, told
 from db.repositories.transcripts import PLATFORM, CallEvent, TranscriptRepository
 
 LOST = "lost"
 """The event that a call needs another agent, and why."""
+
+NO_AGENT = "no_agent"
+"""The event that a caller was told that no agent comes."""
+
+_KNOWN = (CallRow.id, CallRow.agent_id, CallRow.version, CallRow.room, CallRow.attempt)
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ class RecoveryRepository:
             "version": agent.version,
             "room": agent.room,
         }
+        before = select(CallRow.status, CallRow.attempt, CallRow.started_at)
         statement = insert(CallRow).values(**new, **values, started_at=func.now(), trace_id=agent.trace_id)
         kept = {
             "started_at": func.coalesce(CallRow.started_at, func.now()),
@@ -101,7 +109,9 @@ class RecoveryRepository:
             set_=values | kept,
             where=CallRow.status.in_(OPEN) & (CallRow.attempt <= agent.attempt),
         )
-        found = (await self._db_session.execute(statement.returning(CallRow.id))).scalar_one_or_none()
+        joined = statement.returning(*_KNOWN).cte("joined")
+        news = _of_joining(joined, before.where(CallRow.room == agent.room).cte("before"), agent)
+        found = (await self._db_session.execute(select(joined.c.id).add_cte(news))).scalar_one_or_none()
         if found is not None:
             return Begun(found)
         known = select(CallRow.id, CallRow.attempt).where(CallRow.room == agent.room)
@@ -135,6 +145,23 @@ class RecoveryRepository:
         await transcripts.add_events(call_id, row.attempt, [CallEvent(PLATFORM, LOST, at, data)])
         return row
 
+    async def unanswered(self, call: CallRow, reason: str, tries: int, *, over: bool) -> None:
+        """No agent comes to a caller, and no more are sent. Said again, it is said once."""
+        event = {"number": -tries, "kind": NO_AGENT, "at": func.now()}
+        statement = insert(CallEventRow).values(
+            call_id=call.id, attempt=call.attempt, data={"reason": reason, "tries": tries}, **event
+        )
+        noted = statement.on_conflict_do_nothing().returning(CallEventRow.call_id).cte("noted")
+        news = told(
+            "news",
+            noted,
+            kind=EventKind.CALL_UNANSWERED,
+            agent_id=literal(call.agent_id),
+            call_id=noted.c.call_id,
+            data={"reason": literal(reason[:MOST_REASON]), "tries": literal(tries), "over": literal(over)},
+        )
+        await self._db_session.execute(select(noted.c.call_id).add_cte(news))
+
     async def call(self, call_id: UUID) -> CallRow:
         """One call, as it is now.
 
@@ -162,6 +189,34 @@ class RecoveryRepository:
             others = or_(CallRow.host_process.is_(None), CallRow.host_process != process)
             statement = statement.where(others)
         return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
+
+
+def _of_joining(joined: CTE, before: CTE, agent: JoinedAgent) -> CTE:
+    """The event that an agent is with the caller, unless that was told: the first one, or instead of another.
+
+    `before` is how the call was when the statement began.
+    """
+    was_there = and_(before.c.status == CallStatus.ACTIVE, before.c.attempt == agent.attempt)
+    lost = select(CallEventRow.data["reason"]).where(
+        CallEventRow.call_id == joined.c.id,
+        CallEventRow.attempt == agent.attempt,
+        CallEventRow.number == PLATFORM,
+    )
+    first = before.c.started_at.is_(None)
+    return told(
+        "news",
+        joined.outerjoin(before, true()),
+        kind=case((first, literal(EventKind.CALL_STARTED)), else_=literal(EventKind.CALL_RECOVERED)),
+        agent_id=joined.c.agent_id,
+        call_id=joined.c.id,
+        data={
+            "version": joined.c.version,
+            "room": joined.c.room,
+            "attempt": joined.c.attempt,
+            "reason": lost.scalar_subquery(),
+        },
+        where=was_there.is_not(true()),
+    )
 
 
 def _carried() -> Select[UUID, UUID, str, str, int]:

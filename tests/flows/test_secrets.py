@@ -13,6 +13,7 @@ import pytest
 from temporalio.client import Client
 
 from common.discretion import BLOT
+from stack import Stack
 from tests.support.caller import Caller, calling
 from tests.support.canaries import Canary, heard
 from tests.support.exposure import Places, in_answers, in_files, in_postgres, in_temporal
@@ -20,6 +21,7 @@ from tests.support.openai import OpenAIServer, openai_server
 from tests.support.other_livekit import other_livekit
 from tests.support.otlp import receiving
 from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
+from tests.support.receiver import receiving as receiver_of_webhooks
 from tests.support.temporal import heartbeat
 from tests.support.waiting import eventually
 from workflows.policy import HEARTBEAT, agent_workflow_id, replica_workflow_id
@@ -46,6 +48,17 @@ def test_a_canary_is_heard_however_it_is_written() -> None:
     ):
         places = {"here": f"before {written} after".encode(), "there": b"nothing"}
         assert heard(CANARIES, places) == ["llm in here"], written
+
+
+@asynccontextmanager
+async def _webhook(platform: Platform, url: str) -> AsyncIterator[tuple[Json, Json]]:
+    """An endpoint that is told of events, and a delivery to it."""
+    made: Json = await platform.call("POST", "/api/webhooks", {"url": url}, expect=201)
+    sent: Json = await platform.call("POST", f"/api/webhooks/{made['id']}/test", expect=202)
+    try:
+        yield made, sent
+    finally:
+        await platform.call("DELETE", f"/api/webhooks/{made['id']}", expect=204)
 
 
 @asynccontextmanager
@@ -109,20 +122,34 @@ async def _is_refused_with_its_key(
     await eventually(logged, "the refusal in the log", seconds=20)
 
 
+def _own(stack: Stack) -> list[Canary]:
+    """What the platform itself must keep."""
+    secrets = {"API key": stack.api_key, "master key": stack.keys.master}
+    secrets |= {"the platform's livekit": stack.livekit_api_secret}
+    return [Canary(name, secret) for name, secret in secrets.items()]
+
+
 async def test_secrets_of_an_agent_in_a_call_can_be_read_nowhere(platform: Platform, tmp_path: Path) -> None:
     stack = platform.stack
     temporal = await Client.connect(stack.temporal_address)
     async with (
         openai_server() as openai,
         receiving() as receiver,
+        receiver_of_webhooks() as webhooks,
+        _webhook(platform, webhooks.url) as (hook, delivery),
         _langfuse(platform, receiver.url),
         other_livekit(tmp_path, KEY, LIVEKIT.secret, stack) as livekit,
     ):
         agent = await platform.deployed("canary", **_config(openai, livekit.livekit_url))
         slug, agent_id = agent["slug"], agent["id"]
         token = await platform.token(slug)
-        needed = {"agent_id": agent_id, "deployment_id": agent["deployment"]["id"], "number": "1"}
-        needed |= {"call_id": token["callId"], "from": "1", "to": "draft"}
+        needed = {
+            "agent_id": agent_id,
+            "deployment_id": agent["deployment"]["id"],
+            "call_id": token["callId"],
+        }
+        needed |= {"number": "1", "from": "1", "to": "draft"}
+        needed |= {"webhook_id": hook["id"], "delivery_id": delivery["id"]}
 
         async with calling(token["url"], token["token"]) as caller:
             await caller.hears("Hello, how can I help?")
@@ -149,13 +176,16 @@ async def test_secrets_of_an_agent_in_a_call_can_be_read_nowhere(platform: Platf
         await platform.stop(agent_id)
         said = await in_temporal(temporal, slug) | await in_answers(platform, needed)
         said |= await in_postgres(stack.database_url)
-        said |= {"spans": b"\n".join(receiver.bodies), "token": json.dumps(token).encode()}
+        said |= {
+            "spans": b"\n".join(receiver.bodies),
+            "token": json.dumps(token).encode(),
+            "webhooks": b"\n".join(each.body for each in webhooks.requests),
+        }
     files = await in_files(stack.config.state_dir)
     logs = {place: text for place, text in files.items() if place.startswith("file logs/")}
     said |= logs | {f"other {place}": text for place, text in (await in_files(tmp_path / "logs")).items()}
 
-    own = [Canary("API key", stack.api_key), Canary("master key", stack.keys.master)]
-    own += [Canary("the platform's livekit", stack.livekit_api_secret)]
+    own = [*_own(stack), Canary("the webhook's", hook["signingSecret"])]
     assert heard([*CANARIES, *own], said) == []
     assert heard([*CANARIES, *own], meanwhile) == []
     assert heard(CANARIES, files) == []
@@ -170,6 +200,9 @@ async def test_secrets_of_an_agent_in_a_call_can_be_read_nowhere(platform: Platf
         "spans",
         "file logs/runtime.log",
         "other file livekit.log",
+        "table events",
+        "webhooks",
+        "/api/webhooks/{webhook_id}/deliveries",
     } <= _places_with(slug, said)
     assert b"can't be reached" in said[f"history of {agent_workflow_id(agent_id)}"]
     assert ANSWER.encode() in said["table turns"]

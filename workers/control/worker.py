@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import aiohttp
@@ -12,6 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.control import ControlActivities
+from activities.delivering import Delivering
 from activities.left_alone import LeftAlone
 from activities.reconcile import ReconcileActivities
 from activities.recovery import CallActivities
@@ -20,9 +23,11 @@ from activities.watch import WatchActivities
 from agents.config import AgentConfig, OfflineStt
 from agents.providers.check import check_providers
 from agents.providers.offline.options import OfflineSttOptions
+from common.outward import Guard, outward
 from common.settings import Settings, get_settings
 from db.engine import Database
 from workers.agent_logs import kept_agent_logs
+from workers.control.outbox import Outbox
 from workers.control.schedule import keep_schedule
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
 from workflows.agent import AgentWorkflow
@@ -94,10 +99,23 @@ async def run(settings: Settings) -> None:
             calls = CallActivities(database, settings, http)
             reconciler = ReconcileActivities(client, database, settings, http)
             worker = control_worker(client, activities, watch, trials, reconciler, calls)
-            logs = kept_agent_logs(database, "control")
-            async with logs, keep_schedule(client), running(worker) as ended:
+            logs, outbox = kept_agent_logs(database, "control"), emptied_outbox(settings)
+            async with logs, outbox, keep_schedule(client), running(worker) as ended:
                 logger.info("control worker ready")
                 await run_until_stopped(stop, ended)
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def emptied_outbox(settings: Settings) -> AsyncIterator[None]:
+    """Number and deliver events during the block, with connections of its own: workflows wait for none."""
+    key = settings.bionic_master_key.get_secret_value()
+    database = Database.connect(settings.database_url, key, pool_size=3, ping=False)
+    guard = Guard(settings.bionic_webhook_allow_private)
+    try:
+        async with outward(guard) as sender, Outbox(database, Delivering(sender)).emptied():
+            yield
     finally:
         await database.close()
 
