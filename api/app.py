@@ -22,7 +22,7 @@ from api.controllers.health import get_health
 from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
 from api.controllers.metrics import get_metrics
-from api.controllers.overview import get_console, get_overview, list_rooms
+from api.controllers.overview import get_agent_stats, get_console, get_overview, list_rooms
 from api.controllers.repairs import list_repairs
 from api.controllers.settings import SettingController
 from api.controllers.trpc import call_procedures
@@ -69,6 +69,7 @@ def create_app(
             SettingController,
             VersionController,
             call_procedures,
+            get_agent_stats,
             get_console,
             get_health,
             get_metrics,

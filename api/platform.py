@@ -27,7 +27,7 @@ from api.services.rollbacks import RollbackService
 from api.services.rooms import RoomService
 from api.services.settings import SettingService
 from api.services.stats import StatsService
-from api.services.sweeps import NoShows, keep_sweeping
+from api.services.sweeps import Counts, NoShows, keep_sweeping
 from api.services.tokens import TokenService
 from api.services.versions import VersionService
 from api.services.webhooks import WebhookService
@@ -81,6 +81,7 @@ async def open_platform(
         sweeps = [
             asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
             asyncio.create_task(keep_sweeping("abandoned calls", NoShows(platform.calls.postgres).sweep)),
+            asyncio.create_task(keep_sweeping("counts of calls", Counts(platform.calls.postgres).sweep)),
             asyncio.create_task(keep_sweeping("old lines of logs", retention.sweep, _RETENTION_SECONDS)),
         ]
         try:
