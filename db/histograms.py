@@ -37,8 +37,9 @@ class Histogram:
 
     def add(self, buckets: Iterable[int], counts: Iterable[int]) -> None:
         """Take others in."""
+        found, known = self.counts, self.counts.get
         for bucket, count in zip(buckets, counts, strict=True):
-            self.counts[bucket] += count
+            found[bucket] = known(bucket, 0) + count
 
     @property
     def total(self) -> int:

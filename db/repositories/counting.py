@@ -37,7 +37,7 @@ BATCH = 1000
 SETTLED = timedelta(minutes=5)
 """How long a call must have been over: its last words are written by then, and few callers come back."""
 
-_LOCK = 0x62696F6E5353
+LOCK = 0x62696F6E5353
 """Counting is done by one at a time: two could wait for each other's rows."""
 
 _KEY = ("agent_id", "span", "at", "version")
@@ -51,7 +51,7 @@ class CountingRepository:
 
     async def count(self, limit: int = BATCH, settled: timedelta = SETTLED) -> int:
         """Count some of the calls that are over since long enough; how many. 0 while another one counts."""
-        if not (await self._db_session.execute(select(func.pg_try_advisory_xact_lock(_LOCK)))).scalar_one():
+        if not (await self._db_session.execute(select(func.pg_try_advisory_xact_lock(LOCK)))).scalar_one():
             return 0
         # Calls that somebody is writing to are left out: their writers hold a lock on the call's row.
         ready = (
@@ -68,7 +68,7 @@ class CountingRepository:
         locked = select(CallRow.id).where(*ready).with_for_update()
         ids = (await self._db_session.execute(locked)).scalars().all()
         if ids:
-            await self._db_session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            await self._db_session.execute(select(func.pg_advisory_xact_lock(LOCK)))
             await self._count(CallRow.id.in_(ids))
 
     async def _count(self, *which: ColumnElement[bool]) -> Sequence[UUID]:
@@ -109,7 +109,7 @@ class CountingRepository:
         )
         if (await self._db_session.execute(counted)).scalar_one_or_none() is None:
             return
-        await self._db_session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        await self._db_session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         await self._add([call_id], -1)
         statement = update(CallRow).where(CallRow.id == call_id).values(turn_count=None)
         await self._db_session.execute(statement.execution_options(synchronize_session=False))

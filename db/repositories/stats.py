@@ -42,6 +42,13 @@ class Tally:
         """How long something took."""
         return self.measures.setdefault(name, Histogram())
 
+    def add(self, other: Tally) -> None:
+        """Take another group in."""
+        self.sums.update(other.sums)
+        self.seconds += other.seconds
+        for name, histogram in other.measures.items():
+            self.measure(name).add(histogram.counts, histogram.counts.values())
+
     def count(self, sums: dict[str, Any]) -> None:
         """Take calls in."""
         for name, value in sums.items():
@@ -53,17 +60,34 @@ class Tally:
 
 @dataclass
 class Tallies:
-    """The same calls in several ways."""
+    """The same calls in two ways."""
 
-    whole: Tally = field(default_factory=Tally)
     days: dict[date, Tally] = field(default_factory=dict)
     versions: dict[int, Tally] = field(default_factory=dict)
-    """0: it is not known."""
+    """0: it is not known, or not asked for."""
 
-    def of(self, at: datetime, version: int) -> tuple[Tally, Tally, Tally]:
+    @property
+    def whole(self) -> Tally:
+        """All of them."""
+        whole = Tally()
+        for tally in self.versions.values():
+            whole.add(tally)
+        return whole
+
+
+@dataclass
+class _Sums:
+    """What becomes `Tallies`."""
+
+    of_agent: bool
+    tallies: Tallies = field(default_factory=Tallies)
+
+    def of(self, at: datetime, version: int) -> list[Tally]:
         """Where calls of that time and version belong."""
-        day = self.days.setdefault(at.date(), Tally())
-        return self.whole, day, self.versions.setdefault(version, Tally())
+        if not self.of_agent:
+            return [self.tallies.versions.setdefault(0, Tally())]
+        day = self.tallies.days.setdefault(at.date(), Tally())
+        return [day, self.tallies.versions.setdefault(version, Tally())]
 
 
 class StatsRepository:
@@ -94,8 +118,8 @@ class StatsRepository:
         return int((await self._db_session.execute(select(both))).scalar_one())
 
     async def tallies(self, range_: Range, agent_id: UUID | None = None) -> Tallies:
-        """The calls that were made in a range: of an agent, or of all."""
-        found = Tallies()
+        """The calls that were made in a range: of an agent, or of all, which are not told apart."""
+        found = _Sums(of_agent=agent_id is not None)
         await self._add_counted(found, _pieces(CallCountRow, range_, agent_id))
         await self._add_measured(found, _pieces(CallMeasureRow, range_, agent_id))
         live = [
@@ -107,32 +131,32 @@ class StatsRepository:
             live.append(CallRow.agent_id == agent_id)
         await self._count_live(found, live)
         await self._measure_live(found, live)
-        return found
+        return found.tallies
 
-    async def _add_counted(self, tallies: Tallies, which: ColumnElement[bool]) -> None:
+    async def _add_counted(self, sums: _Sums, which: ColumnElement[bool]) -> None:
         columns = [getattr(CallCountRow, name) for name in COUNTERS]
         statement = select(CallCountRow.at, CallCountRow.version, *columns).where(which)
-        for at, version, *sums in await self._db_session.execute(statement):
-            for tally in tallies.of(at, version):
-                tally.count(dict(zip(COUNTERS, sums, strict=True)))
+        for at, version, *values in await self._db_session.execute(statement):
+            for tally in sums.of(at, version):
+                tally.count(dict(zip(COUNTERS, values, strict=True)))
 
-    async def _add_measured(self, tallies: Tallies, which: ColumnElement[bool]) -> None:
+    async def _add_measured(self, sums: _Sums, which: ColumnElement[bool]) -> None:
         row = CallMeasureRow
         statement = select(row.at, row.version, row.measure, row.buckets, row.counts).where(which)
         for at, version, measure, buckets, counts in await self._db_session.execute(statement):
-            for tally in tallies.of(at, version):
+            for tally in sums.of(at, version):
                 tally.measure(measure).add(buckets, counts)
 
-    async def _count_live(self, tallies: Tallies, which: Sequence[ColumnElement[bool]]) -> None:
+    async def _count_live(self, sums: _Sums, which: Sequence[ColumnElement[bool]]) -> None:
         keys = (day_of(CallRow.created_at), VERSION)
         still = [func.count().filter(CallRow.status == status) for status in _STILL]
         statement = select(*keys, *counters(), *still).where(*which).group_by(*keys)
         names = (*COUNTERS, *_STILL)
-        for at, version, *sums in await self._db_session.execute(statement):
-            for tally in tallies.of(at, version):
-                tally.count(dict(zip(names, sums, strict=True)))
+        for at, version, *values in await self._db_session.execute(statement):
+            for tally in sums.of(at, version):
+                tally.count(dict(zip(names, values, strict=True)))
 
-    async def _measure_live(self, tallies: Tallies, which: Sequence[ColumnElement[bool]]) -> None:
+    async def _measure_live(self, sums: _Sums, which: Sequence[ColumnElement[bool]]) -> None:
         found = measured(*which).c
         order = (found.bucket, found.agent_id)
         buckets = func.array_agg(aggregate_order_by(found.bucket, *order))
@@ -140,7 +164,7 @@ class StatsRepository:
         keys = (found.hour, found.version, found.measure)
         statement = select(*keys, buckets, counts).group_by(*keys)
         for at, version, measure, *histogram in await self._db_session.execute(statement):
-            for tally in tallies.of(at, version):
+            for tally in sums.of(at, version):
                 tally.measure(measure).add(*histogram)
 
 
