@@ -18,6 +18,7 @@ from api.controllers.agents import AgentController
 from api.controllers.calls import CallController
 from api.controllers.console import console_router
 from api.controllers.deployments import DeploymentController
+from api.controllers.erasures import erase_caller, get_erasure
 from api.controllers.health import get_health
 from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
@@ -69,8 +70,10 @@ def create_app(
             SettingController,
             VersionController,
             call_procedures,
+            erase_caller,
             get_agent_stats,
             get_console,
+            get_erasure,
             get_health,
             get_metrics,
             get_overview,

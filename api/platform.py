@@ -15,6 +15,7 @@ from api.services.agents import AgentService
 from api.services.call_board import CallBoard
 from api.services.calls import CallService
 from api.services.deployments import DeploymentService
+from api.services.erasures import ErasureService
 from api.services.health import HealthService
 from api.services.hosts import HostService
 from api.services.leftovers import Leftovers
@@ -23,6 +24,7 @@ from api.services.logs import LogRetention, LogService
 from api.services.rates import RateLimit
 from api.services.registration import RegistrationService
 from api.services.repairs import RepairService
+from api.services.retention import EVERY_SECONDS, Retention
 from api.services.rollbacks import RollbackService
 from api.services.rooms import RoomService
 from api.services.settings import SettingService
@@ -48,6 +50,7 @@ class Platform:
     agents: AgentService
     calls: CallService
     deployments: DeploymentService
+    erasures: ErasureService
     health: HealthService
     hosts: HostService
     logs: LogService
@@ -77,12 +80,14 @@ async def open_platform(
     async with aiohttp.ClientSession(timeout=_LIVEKIT_TIMEOUT) as http:
         board = CallBoard(CallNews(temporal), settings.bionic_join_seconds)
         platform = _build(settings, Postgres(database), temporal, http, board, rate_limit, trusted_proxies)
-        retention = LogRetention(platform.logs.postgres, settings)
+        lines = LogRetention(platform.logs.postgres, settings)
+        retention = Retention(platform.logs.postgres, settings)
         sweeps = [
             asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
             asyncio.create_task(keep_sweeping("abandoned calls", NoShows(platform.calls.postgres).sweep)),
             asyncio.create_task(keep_sweeping("counts of calls", Counts(platform.calls.postgres).sweep)),
-            asyncio.create_task(keep_sweeping("old lines of logs", retention.sweep, _RETENTION_SECONDS)),
+            asyncio.create_task(keep_sweeping("old lines of logs", lines.sweep, _RETENTION_SECONDS)),
+            asyncio.create_task(keep_sweeping("old calls", retention.sweep, EVERY_SECONDS)),
         ]
         try:
             async with board.staffed():
@@ -111,6 +116,7 @@ def _build(
         agents=AgentService(postgres, workflows, settings),
         calls=CallService(postgres, livekit),
         deployments=deployments,
+        erasures=ErasureService(postgres),
         health=HealthService(postgres, temporal, livekit),
         hosts=HostService(postgres),
         logs=LogService(postgres),

@@ -81,6 +81,15 @@ class Settings(BaseSettings):
     bionic_log_hours: float = Field(default=24.0, gt=0, le=366 * 24)
     """How long what agents log is kept in Postgres."""
 
+    bionic_recording_days: int | None = Field(default=None, ge=1, le=36_500)
+    """For how many days recordings are kept where their agent's config does not say; none: for ever."""
+
+    bionic_transcript_days: int | None = Field(default=None, ge=1, le=36_500)
+    """The same of what was said and done in calls."""
+
+    bionic_call_days: int | None = Field(default=None, ge=1, le=36_500)
+    """The same of calls, with all that they have."""
+
     @field_validator("bionic_trusted_proxies", mode="before")
     @classmethod
     def _are_networks(cls, value: object) -> object:

@@ -85,7 +85,7 @@ async def _answer(db_session: AsyncSession, row: CallRow) -> CallAnswer:
     turns = await transcripts.turns(row.id)
     answer: CallAnswer = CallAnswer.of(
         row,
-        len(turns),
+        len(turns) if row.turn_count is None else row.turn_count,
         room=row.room,
         trace_id=row.trace_id,
         attributes=row.attributes or {},

@@ -22,5 +22,7 @@ class ErasureRow(HasId, HasCreated, Base):
     """By which fields the calls were chosen; not by which values, for those may name a person."""
     agent_id: Mapped[UUID | None]
     """Whose calls alone were looked at."""
+    more: Mapped[bool]
+    """There are more such calls: it must be asked for again."""
     finished_at: Mapped[datetime | None]
     """Null: it broke off, and must be asked for again."""

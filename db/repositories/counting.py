@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     DateTime,
     String,
     Subquery,
     Uuid,
+    any_,
     column,
     delete,
     func,
@@ -69,7 +71,7 @@ class CountingRepository:
         ids = (await self._db_session.execute(locked)).scalars().all()
         if ids:
             await self._db_session.execute(select(func.pg_advisory_xact_lock(LOCK)))
-            await self._count(CallRow.id.in_(ids))
+            await self._count(CallRow.id == any_(literal(ids, ARRAY(Uuid))))
 
     async def _count(self, *which: ColumnElement[bool]) -> Sequence[UUID]:
         statement = update(CallRow).where(*which).values(turn_count=TURNS).returning(CallRow.id)
@@ -123,8 +125,9 @@ class CountingRepository:
 
     async def _add(self, ids: Sequence[UUID], sign: int) -> None:
         if ids:
-            await self._add_counts(CallRow.id.in_(ids), sign)
-            await self._add_measures(CallRow.id.in_(ids), sign)
+            which = CallRow.id == any_(literal(ids, ARRAY(Uuid)))
+            await self._add_counts(which, sign)
+            await self._add_measures(which, sign)
 
     async def _add_counts(self, which: ColumnElement[bool], sign: int) -> None:
         keys = (CallRow.agent_id, VERSION.label("version"), hour_of(CallRow.created_at).label("hour"))

@@ -78,6 +78,7 @@ def _create_erasures() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("chosen_by", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("agent_id", sa.Uuid(), nullable=True),
+        sa.Column("more", sa.Boolean(), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
     )
