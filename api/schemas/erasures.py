@@ -20,8 +20,8 @@ CallId = Annotated[UUID, Field(strict=False)]
 class CallerChoice(Body):
     """Whose data is to be erased. Every field narrows: a call must fit all that are given.
 
-    Callers are told apart by what their token was made with: `attributes`, which is what a website knows of its
-    users, or `identity`, which is another one for each token.
+    Callers are told apart by what their tokens were made with: `attributes`, which is what a website knows of
+    them, or `identity`, which is another one for each token.
     """
 
     identity: Words | None = None
