@@ -186,6 +186,20 @@ async def test_ending_a_call_needs_livekit(client: Client) -> None:
     problem(await client.get("/api/livekit/rooms", params={"agent": unique()}), 404)
 
 
+async def test_typing_needs_a_call_that_goes_on_and_livekit(client: Client) -> None:
+    agent = await make_live(client)
+    token = await make_call(client, agent)
+    path = f"/api/calls/{token['callId']}/messages"
+    problem(await client.post(path, json={"text": "where is my order"}), 502)
+    for body in ({}, {"text": " "}, {"text": "a\0b"}, {"text": "x" * 2001}, {"text": "a", "as": "agent"}):
+        problem(await client.post(path, json=body), 400)
+    body = webhook("room_finished", token["room"])
+    await client.post(HOOK, content=body, headers=signature(body))
+    content = problem(await client.post(path, json={"text": "where is my order"}), 409)
+    assert content["detail"] == f"Call {token['callId']} is over."
+    problem(await client.post(f"/api/calls/{uuid4()}/messages", json={"text": "a"}), 404)
+
+
 async def test_what_the_console_is_told(client: Client) -> None:
     content = (await client.get("/api/console")).json()
     assert set(content) == {"temporalUiUrl", "livekitUrl", "version"}
