@@ -1,8 +1,8 @@
 """Calls as if people had talked for a month, made by Postgres itself.
 
-The platform's own code counts every tenth of them; of the others the rows say that they are counted. So counts
-are lower, and no fewer: what takes time to read is how many hours, days, versions and buckets there are, not
-how much is in them.
+The platform's own code counts every tenth of them; of the others the rows say that they are counted. Counts
+are lower by that, and no fewer: what takes time to read is how many hours, days, versions and buckets there
+are, not how much is in them.
 """
 
 from __future__ import annotations
