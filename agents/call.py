@@ -18,6 +18,7 @@ from agents.record.heard import Listener, SpokenText
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder, JoinedAgent
 from agents.tracing import CallTraces, describe_call
+from agents.typed import Typed
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ async def hold_call(ctx: JobContext) -> None:
 async def _begin(
     call: CallJob, dispatch: Dispatch, ctx: JobContext, recorder: CallRecorder, ledger: Ledger
 ) -> None:
+    typed = Typed(ctx)
     async with asyncio.TaskGroup() as join:
         # The caller waits for the agent to appear: joining begins before all that can be done meanwhile.
         join.create_task(ctx.connect())
@@ -70,6 +72,7 @@ async def _begin(
     logger.info("takes up the conversation" if conversation.begun else "in the call")
     recorder.joined()
     _speak_first(config, conversation, session)
+    typed.answer_in(session)
 
 
 async def _before(dispatch: Dispatch, recorder: CallRecorder, ledger: Ledger) -> Conversation:

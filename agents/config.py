@@ -132,6 +132,20 @@ class TurnHandling(ConfigModel):
         }
 
 
+class Retention(ConfigModel):
+    """For how many days after a call was made its parts are kept; null: as the platform's settings say.
+
+    What an agent's live version says counts for all its calls, those of earlier versions included.
+    """
+
+    recording_days: int | None = Field(default=None, ge=1, le=36_500)
+    transcript_days: int | None = Field(default=None, ge=1, le=36_500)
+    """What was said and done in a call."""
+
+    call_days: int | None = Field(default=None, ge=1, le=36_500)
+    """The call itself, and with it all that is left of the others."""
+
+
 class LiveKitConfig(ConfigModel):
     """The agent's own LiveKit server, instead of the platform's."""
 
@@ -166,6 +180,7 @@ class AgentConfig(ConfigModel):
     drain_seconds: float | None = Field(default=None, gt=0, le=86_400)
     """How long running calls may go on once this version is replaced; null: the platform's setting."""
 
+    retention: Retention = Retention()
     livekit_config: LiveKitConfig | None = None
 
 

@@ -20,12 +20,13 @@ from api.controllers.calls import CallController
 from api.controllers.console import console_router
 from api.controllers.deployments import DeploymentController
 from api.controllers.endpoints import DeliveryController, EndpointController
+from api.controllers.erasures import erase_caller, get_erasure
 from api.controllers.events import follow_events
 from api.controllers.health import get_health
 from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
 from api.controllers.metrics import get_metrics
-from api.controllers.overview import get_console, get_overview, list_rooms
+from api.controllers.overview import get_agent_stats, get_console, get_overview, list_rooms
 from api.controllers.repairs import list_repairs
 from api.controllers.settings import SettingController
 from api.controllers.trpc import call_procedures
@@ -78,7 +79,10 @@ def create_app(
             VersionController,
             call_procedures,
             follow_events,
+            erase_caller,
+            get_agent_stats,
             get_console,
+            get_erasure,
             get_health,
             get_metrics,
             get_overview,

@@ -16,6 +16,7 @@ from api.services.call_board import CallBoard
 from api.services.calls import CallService
 from api.services.deployments import DeploymentService
 from api.services.endpoints import EndpointService
+from api.services.erasures import ErasureService
 from api.services.event_stream import EventRetention, EventStream
 from api.services.health import HealthService
 from api.services.hosts import HostService
@@ -25,11 +26,12 @@ from api.services.logs import LogRetention, LogService
 from api.services.rates import RateLimit
 from api.services.registration import RegistrationService
 from api.services.repairs import RepairService
+from api.services.retention import EVERY_SECONDS, Retention
 from api.services.rollbacks import RollbackService
 from api.services.rooms import RoomService
 from api.services.settings import SettingService
 from api.services.stats import StatsService
-from api.services.sweeps import NoShows, keep_sweeping
+from api.services.sweeps import Counts, NoShows, keep_sweeping
 from api.services.tokens import TokenService
 from api.services.versions import VersionService
 from api.services.webhooks import WebhookService
@@ -53,6 +55,7 @@ class Platform:
     deployments: DeploymentService
     endpoints: EndpointService
     events: EventStream
+    erasures: ErasureService
     health: HealthService
     hosts: HostService
     logs: LogService
@@ -87,14 +90,16 @@ async def open_platform(
         board = CallBoard(CallNews(temporal), settings.bionic_join_seconds)
         events = EventStream(Postgres(database), settings, closing or asyncio.Event())
         platform = _build(settings, events, temporal, http, board, rate_limit, trusted_proxies)
-        retention = LogRetention(platform.logs.postgres, settings)
+        lines = LogRetention(platform.logs.postgres, settings)
+        retention = Retention(platform.logs.postgres, settings)
+        old_events = EventRetention(events.postgres)
         sweeps = [
             asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
             asyncio.create_task(keep_sweeping("abandoned calls", NoShows(platform.calls.postgres).sweep)),
-            asyncio.create_task(keep_sweeping("old lines of logs", retention.sweep, _RETENTION_SECONDS)),
-            asyncio.create_task(
-                keep_sweeping("old events", EventRetention(events.postgres).sweep, _RETENTION_SECONDS)
-            ),
+            asyncio.create_task(keep_sweeping("counts of calls", Counts(platform.calls.postgres).sweep)),
+            asyncio.create_task(keep_sweeping("old lines of logs", lines.sweep, _RETENTION_SECONDS)),
+            asyncio.create_task(keep_sweeping("old events", old_events.sweep, _RETENTION_SECONDS)),
+            asyncio.create_task(keep_sweeping("old calls", retention.sweep, EVERY_SECONDS)),
         ]
         try:
             async with board.staffed(), events.flowing():
@@ -126,6 +131,7 @@ def _build(
         deployments=deployments,
         endpoints=EndpointService(postgres, Guard(settings.bionic_webhook_allow_private).permits_url),
         events=events,
+        erasures=ErasureService(postgres),
         health=HealthService(postgres, temporal, livekit),
         hosts=HostService(postgres),
         logs=LogService(postgres),

@@ -13,7 +13,19 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from benchmarks import burst, calls, deploy, events, join, lost_agents, memory, recovery, redeploys, thousand
+from benchmarks import (
+    burst,
+    calls,
+    deploy,
+    events,
+    join,
+    lost_agents,
+    memory,
+    recovery,
+    redeploys,
+    stats,
+    thousand,
+)
 from benchmarks.measure import Result
 from benchmarks.registrations import NotRegistered
 from benchmarks.scale import Scale, Tell
@@ -34,6 +46,7 @@ FIGURES: dict[str, Figure] = {
     "events": events.measure,
     "thousand": thousand.measure,
     "calls": calls.measure,
+    "stats": stats.measure,
 }
 MAX_SECONDS = 1200.0
 """A whole run, without the building of servers."""

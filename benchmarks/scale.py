@@ -58,6 +58,15 @@ class Scale:
     still_seconds: float = 60.0
     """During which nothing may be added to the histories of agents at rest."""
 
+    seeded_calls: int = 1_000_000
+    """Calls that are in Postgres when lists and figures are asked for."""
+
+    seeded_turns: int = 20
+    """In each of them."""
+
+    asks: int = 200
+    """Of each kind."""
+
     @classmethod
     def quick(cls) -> Scale:
         """Only to see that everything works."""
@@ -79,4 +88,7 @@ class Scale:
             idle_seconds=3,
             watch_seconds=3,
             still_seconds=5,
+            seeded_calls=2000,
+            seeded_turns=5,
+            asks=10,
         )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+TYPED_TOPIC = "bionic.typed"
+"""Of data packets with what was typed for a caller through the API."""
+
 
 @dataclass(frozen=True)
 class LiveKitCredentials:

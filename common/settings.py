@@ -84,6 +84,15 @@ class Settings(BaseSettings):
     bionic_webhook_allow_private: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     """Networks that are not public and may be told of events all the same, written as above."""
 
+    bionic_recording_days: int | None = Field(default=None, ge=1, le=36_500)
+    """For how many days recordings are kept where their agent's config does not say; none: for ever."""
+
+    bionic_transcript_days: int | None = Field(default=None, ge=1, le=36_500)
+    """The same of what was said and done in calls."""
+
+    bionic_call_days: int | None = Field(default=None, ge=1, le=36_500)
+    """The same of calls, with all that they have."""
+
     @field_validator("bionic_trusted_proxies", "bionic_webhook_allow_private", mode="before")
     @classmethod
     def _are_networks(cls, value: object) -> object:

@@ -9,7 +9,7 @@ from litestar import Controller, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api.dependencies import TheActor, ThePlatform
-from api.schemas.calls import CallAnswer, CallPage
+from api.schemas.calls import CallAnswer, CallPage, Message, MessageAnswer
 from api.schemas.deployments import Empty
 from api.services.calls import CallQuery
 from common.status import CallStatus
@@ -51,3 +51,10 @@ class CallController(Controller):
     ) -> CallAnswer:
         """End a call for everybody in it."""
         return await platform.calls.end(call_id, actor)
+
+    @post("/{call_id:str}/messages", status_code=202, operation_id="typeInCall")
+    async def type_in_call(
+        self, platform: ThePlatform, call_id: FromPath[str], data: JSONBody[Message]
+    ) -> MessageAnswer:
+        """Have the agent hear a text, as if the caller had typed it; it is interrupted, and answers."""
+        return await platform.calls.type(call_id, data.text)

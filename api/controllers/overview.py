@@ -7,11 +7,11 @@ from importlib.metadata import version
 from typing import Annotated
 
 from litestar import get
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.dependencies import ThePlatform
 from api.schemas.base import Answer
-from api.schemas.stats import OverviewAnswer
+from api.schemas.stats import AgentStatsAnswer, OverviewAnswer
 from api.services.rooms import RoomsAnswer
 
 
@@ -31,6 +31,17 @@ async def get_overview(
 ) -> OverviewAnswer:
     """Counts, durations and latency percentiles; of the last 24 hours unless said otherwise."""
     return await platform.stats.overview(from_, to)
+
+
+@get("/api/stats/agents/{agent_id:str}", operation_id="getAgentStats", tags=["stats"])
+async def get_agent_stats(
+    platform: ThePlatform,
+    agent_id: FromPath[str],
+    from_: Annotated[datetime | None, QueryParameter(name="from")] = None,
+    to: FromQuery[datetime | None] = None,
+) -> AgentStatsAnswer:
+    """The same of one agent, by its id or slug, and by version and by day."""
+    return await platform.stats.agent(agent_id, from_, to)
 
 
 @get("/api/livekit/rooms", operation_id="listRooms", tags=["livekit"])

@@ -60,7 +60,12 @@ def _printable(value: str) -> str:
     return text
 
 
-def _text(value: str) -> str:
+def printable_lines(value: str) -> str:
+    """Text without blanks around it.
+
+    Raises:
+        ValueError: there is none, or it has control characters.
+    """
     text = value.strip()
     if not text:
         raise ValueError("must not be blank")
@@ -72,5 +77,5 @@ def _text(value: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 """What people call an agent."""
 
-Note = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_text)]
+Note = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(printable_lines)]
 """What people say about what they did; may have several lines."""

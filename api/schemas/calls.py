@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from api.schemas.base import Answer
+from pydantic import AfterValidator, Field
+
+from api.schemas.base import Answer, Body, printable_lines
 from db.models import CallRow, DraftRow, TurnRow
 
 
@@ -124,3 +126,17 @@ class CallPage(Answer):
 
     items: list[CallItem]
     next_cursor: str | None
+
+
+class Message(Body):
+    """What the agent shall hear."""
+
+    text: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(printable_lines)]
+
+
+class MessageAnswer(Answer):
+    """A message was passed on. What the agent answers is a turn of the call."""
+
+    call_id: UUID
+    heard_by: list[str]
+    """Identities of agents in the room."""

@@ -9,9 +9,17 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
-from api.schemas.calls import CallAnswer, CallItem, CallPage, EventAnswer, SpeakingAnswer, TurnAnswer
+from api.schemas.calls import (
+    CallAnswer,
+    CallItem,
+    CallPage,
+    EventAnswer,
+    MessageAnswer,
+    SpeakingAnswer,
+    TurnAnswer,
+)
 from api.services.livekit import LiveKit
-from common.errors import FieldError, InvalidInput, NotFound
+from common.errors import Conflict, FieldError, InvalidInput, NotFound
 from common.status import CallStatus
 from db.models import CallRow
 from db.repositories.agents import AgentRepository
@@ -79,13 +87,32 @@ class CallService:
                 await CallRepository(db_session).end(row.room, f"ended by {actor}")
         return await self.get(call_id)
 
+    async def type(self, call_id: str, text: str) -> MessageAnswer:
+        """Have the agent of a call hear a text as if its caller had said it.
+
+        It is heard once or not at all: an agent that is lost at this moment has not heard it.
+
+        Raises:
+            Conflict: the call is over, or no agent is in it now.
+            LiveKitError: LiveKit did not pass it on.
+        """
+        async with self.postgres.begin() as db_session:
+            row = await CallRepository(db_session).get(_id(call_id))
+            credentials = await self.livekit.call_credentials(db_session, row)
+        if row.status not in OPEN:
+            raise Conflict(f"Call {row.id} is over.")
+        heard_by = await self.livekit.type_to_agents(credentials, row.room, text)
+        if not heard_by:
+            raise Conflict(f"No agent is in call {row.id} now.")
+        return MessageAnswer(call_id=row.id, heard_by=heard_by)
+
 
 async def _answer(db_session: AsyncSession, row: CallRow) -> CallAnswer:
     transcripts = TranscriptRepository(db_session)
     turns = await transcripts.turns(row.id)
     answer: CallAnswer = CallAnswer.of(
         row,
-        len(turns),
+        len(turns) if row.turn_count is None else row.turn_count,
         room=row.room,
         trace_id=row.trace_id,
         attributes=row.attributes or {},

@@ -11,7 +11,7 @@ from livekit.api.twirp_client import ServerError, ServerErrorCode
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
-from common.livekit import LiveKitCredentials
+from common.livekit import TYPED_TOPIC, LiveKitCredentials
 from common.livekit_server import check_livekit, livekit_server
 from common.settings import Settings
 from db.credentials import resolve_livekit
@@ -90,6 +90,26 @@ class LiveKit:
             except ServerError as error:
                 if error.code != ServerErrorCode.NOT_FOUND:
                     raise
+
+    async def type_to_agents(self, credentials: LiveKitCredentials, room: str, text: str) -> list[str]:
+        """Have the agents in a room hear a text; their identities, none where nobody heard it.
+
+        Raises as `check` does.
+        """
+        async with livekit_server(credentials, self.http) as client:
+            people = await _participants(client, room)
+            agents = [each.identity for each in people if each.kind == api.ParticipantInfo.Kind.AGENT]
+            if agents:
+                await client.room.send_data(
+                    api.SendDataRequest(
+                        room=room,
+                        data=text.encode(),
+                        kind=api.DataPacket.Kind.RELIABLE,
+                        destination_identities=agents,
+                        topic=TYPED_TOPIC,
+                    )
+                )
+        return agents
 
 
 async def _participants(client: api.LiveKitAPI, room: str) -> list[api.ParticipantInfo]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from api.metrics import Gauges
 from api.postgres import Postgres
-from api.schemas.stats import OverviewAnswer, Percentiles
+from api.schemas.stats import AgentStatsAnswer, DayFigures, OverviewAnswer, Percentiles, VersionFigures
 from api.services.calls import instant
 from common.errors import FieldError, InvalidInput
+from db.repositories.agents import AgentRepository
 from db.repositories.repairs import RepairRepository
+from db.repositories.spans import Range, floor_hour
 from db.repositories.stats import StatsRepository
 
 DEFAULT_RANGE = timedelta(days=1)
+E2E_LATENCY = "e2e_latency"
 
 
 @dataclass(frozen=True)
@@ -28,25 +35,53 @@ class StatsService:
         Raises:
             InvalidInput: the range ends before it begins.
         """
-        end = instant(until, "/to") or datetime.now(UTC)
-        begin = instant(since, "/from") or _before(end)
-        if begin > end:
-            raise InvalidInput("The range is not valid.", [FieldError("/from", "must not be after `to`")])
-        async with self.postgres.begin() as db_session:
+        now = datetime.now(UTC)
+        range_ = _range(since, until, now)
+        async with self._moment() as db_session:
             stats = StatsRepository(db_session)
-            agents = await stats.agents_by_status()
-            figures = await stats.calls(begin, end)
-        return OverviewAnswer(
-            from_=begin,
-            to=end,
-            agents=agents,
-            active_calls=figures.active,
-            calls_today=figures.today,
-            calls=figures.total,
-            average_duration=figures.average_duration,
-            turns=figures.turns,
-            e2e_latency=Percentiles(p50=figures.latency_p50, p95=figures.latency_p95),
+            tally = (await stats.tallies(range_)).whole
+            answer: OverviewAnswer = OverviewAnswer.of(
+                tally,
+                from_=range_.since,
+                to=_shown(range_.until, now),
+                agents=await stats.agents_by_status(),
+                active_calls=await stats.active_calls(),
+                calls_today=await stats.calls_today(),
+                e2e_latency=Percentiles.of(tally.measure(E2E_LATENCY)),
+            )
+        return answer
+
+    async def agent(self, ref: str, since: datetime | None, until: datetime | None) -> AgentStatsAnswer:
+        """One agent between `since` and `until`; the last 24 hours where they are not given.
+
+        Raises:
+            NotFound: there is no such agent.
+            InvalidInput: the range ends before it begins.
+        """
+        now = datetime.now(UTC)
+        range_ = _range(since, until, now)
+        async with self._moment() as db_session:
+            agent = await AgentRepository(db_session, self.postgres.box).get(ref)
+            found = await StatsRepository(db_session).tallies(range_, agent.id)
+        answer: AgentStatsAnswer = AgentStatsAnswer.of(
+            found.whole,
+            from_=range_.since,
+            to=_shown(range_.until, now),
+            agent_id=agent.id,
+            versions=[
+                VersionFigures.of(tally, version=version or None)
+                for version, tally in sorted(found.versions.items())
+            ],
+            days=[DayFigures.of(tally, day=day) for day, tally in sorted(found.days.items())],
         )
+        return answer
+
+    @asynccontextmanager
+    async def _moment(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees one moment: a call that is counted meanwhile is met once."""
+        async with self.postgres.begin() as db_session:
+            await db_session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield db_session
 
     async def gauges(self) -> Gauges:
         """What Prometheus is told of the platform as a whole."""
@@ -57,6 +92,20 @@ class StatsService:
                 await stats.active_calls(),
                 await RepairRepository(db_session).by_kind(DEFAULT_RANGE),
             )
+
+
+def _range(since: datetime | None, until: datetime | None, now: datetime) -> Range:
+    end = instant(until, "/to") or now
+    begin = instant(since, "/from") or _before(end)
+    if begin > end:
+        raise InvalidInput("The range is not valid.", [FieldError("/from", "must not be after `to`")])
+    return Range.around(begin, end, now)
+
+
+def _shown(until: datetime, now: datetime) -> datetime:
+    """The end of the range as it is told: an hour that is not over reaches until now."""
+    hour = floor_hour(now)
+    return now if hour < until <= hour + timedelta(hours=1) else until
 
 
 def _before(end: datetime) -> datetime:

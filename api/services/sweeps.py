@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from api.postgres import Postgres
 from common.errors import BionicError
 from db.repositories.calls import CallRepository
+from db.repositories.counting import BATCH, CountingRepository
 from workflows.policy import NO_SHOW
 
 EVERY_SECONDS = 10.0
+_MOST_BATCHES = 50
+"""In one sweep."""
+
 _log = logging.getLogger("bionic.api")
 
 
@@ -43,3 +47,23 @@ class NoShows:
         if count:
             _log.info("%d calls were abandoned: nobody came", count)
         return count
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts calls that are over, so that their figures are found at once."""
+
+    postgres: Postgres
+
+    async def sweep(self) -> int:
+        """Count them, in batches; how many there were."""
+        total = 0
+        for _ in range(_MOST_BATCHES):
+            async with self.postgres.begin() as db_session:
+                count = await CountingRepository(db_session).count()
+            total += count
+            if count < BATCH:
+                break
+        async with self.postgres.begin() as db_session:
+            await CountingRepository(db_session).forget_hours()
+        return total

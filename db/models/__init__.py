@@ -5,9 +5,13 @@ from db.models.agent_log import AgentLogRow
 from db.models.agent_version import AgentVersionRow
 from db.models.base import Base
 from db.models.call import CallRow
+from db.models.call_count import CallCountRow
 from db.models.call_event import CallEventRow
+from db.models.call_measure import CallMeasureRow
 from db.models.deployment import DeploymentKind, DeploymentRow, TransitionRow
 from db.models.draft import DraftRow
+from db.models.erased_call import ErasedCallRow
+from db.models.erasure import ErasureRow
 from db.models.event import NUMBERS, EventRow
 from db.models.host import HostRow
 from db.models.livekit_event import LiveKitEventRow
@@ -25,12 +29,16 @@ __all__ = [
     "AgentRow",
     "AgentVersionRow",
     "Base",
+    "CallCountRow",
     "CallEventRow",
+    "CallMeasureRow",
     "CallRow",
     "DeliveryState",
     "DeploymentKind",
     "DeploymentRow",
     "DraftRow",
+    "ErasedCallRow",
+    "ErasureRow",
     "EventRow",
     "HostRow",
     "LiveKitEventRow",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.models.base import Base, HasCreated, HasId
 
 IS_OPEN = "status IN ('waiting', 'active', 'recovering')"
+IS_OVER = "status NOT IN ('waiting', 'active', 'recovering')"
 
 
 class CallRow(HasId, HasCreated, Base):
@@ -19,14 +20,24 @@ class CallRow(HasId, HasCreated, Base):
 
     __tablename__ = "calls"
     __table_args__ = (
-        Index(None, "agent_id", "created_at"),
+        # A list of calls begins at the end of one of these, whatever it is narrowed by.
         Index(None, "created_at", "id"),
+        Index(None, "agent_id", "created_at", "id"),
+        Index(None, "status", "created_at", "id"),
+        Index(None, "agent_id", "status", "created_at", "id"),
         Index(
             "ix_calls_open",
             "agent_id",
             postgresql_where=text(IS_OPEN),
         ),
         Index("ix_calls_carried", "host", postgresql_where=text(IS_OPEN)),
+        Index("ix_calls_uncounted", "created_at", postgresql_where=text("turn_count IS NULL")),
+        Index(
+            "ix_calls_with_transcript",
+            "agent_id",
+            "created_at",
+            postgresql_where=text("transcript_deleted_at IS NULL"),
+        ),
     )
 
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
@@ -53,3 +64,9 @@ class CallRow(HasId, HasCreated, Base):
     end_reason: Mapped[str | None]
     trace_id: Mapped[str | None]
     """OpenTelemetry's id of the call's trace, in hex."""
+    turn_count: Mapped[int | None]
+    """How many turns there were when the call was counted in `call_counts`; null: it is not counted."""
+    transcript_deleted_at: Mapped[datetime | None]
+    """When what was said and what happened was deleted: nothing is added from then on."""
+    erased_at: Mapped[datetime | None]
+    """When all that could tell who the caller was was deleted as well."""

@@ -18,7 +18,7 @@ class TurnRow(Base):
     __table_args__ = (UniqueConstraint("call_id", "item_id"),)
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    call_id: Mapped[UUID] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    call_id: Mapped[UUID] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
     item_id: Mapped[str]
     """The chat item's id: the same turn written twice is one row."""
     role: Mapped[str]

@@ -12,9 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.errors import Conflict, NotFound
-from common.status import Status
+from common.status import CallStatus, Status
 from db.crypto import SecretBox
 from db.models import AgentRow, AgentVersionRow, CallRow, DeploymentRow, ReplicaRow
+from db.models.call import IS_OPEN
+from db.repositories.counting import CountingRepository
 from db.repositories.pages import Cursor, Page
 
 
@@ -188,6 +190,8 @@ class AgentRepository:
         )
         if (await self._db_session.execute(held)).scalar_one():
             raise Conflict(f"A version of “{agent.slug}” still drains. Stop it first, then delete it.")
+        # Its calls go with it, and their counts stay.
+        await CountingRepository(self._db_session).count_now(CallRow.agent_id == agent.id)
         await self._db_session.execute(delete(AgentRow).where(AgentRow.id == agent.id))
 
 
@@ -208,7 +212,7 @@ def _overviews() -> Select[AgentRow, int, int, int, int]:
         .scalar_subquery()
     )
     calls = select(func.count()).where(CallRow.agent_id == AgentRow.id)
-    active = calls.where(CallRow.status.in_(["active", "recovering"])).scalar_subquery()
+    active = calls.where(text(IS_OPEN), CallRow.status != CallStatus.WAITING).scalar_subquery()
     today = calls.where(
         CallRow.created_at >= func.date_trunc("day", func.now(), text("'UTC'"))
     ).scalar_subquery()

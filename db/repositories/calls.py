@@ -28,8 +28,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.errors import NotFound
 from common.events import EventKind
 from common.status import CallStatus
-from db.models import CallRow, LiveKitEventRow, TurnRow
+from db.models import CallRow, LiveKitEventRow
+from db.repositories.counting import CountingRepository
 from db.repositories.events import reason_of, told
+from db.repositories.measured import TURNS
 from db.repositories.pages import Cursor, Page
 
 OPEN = (CallStatus.WAITING, CallStatus.ACTIVE, CallStatus.RECOVERING)
@@ -100,10 +102,17 @@ class CallRepository:
             CallRow.caller_left_at: None,
             CallRow.caller_joined_at: func.coalesce(CallRow.caller_joined_at, func.now()),
         }
-        theirs = or_(CallRow.identity == identity, CallRow.identity.is_(None))
+        theirs = (
+            or_(CallRow.identity == identity, CallRow.identity.is_(None)),
+            CallRow.transcript_deleted_at.is_(None),
+        )
+        gone = select(CallRow.id).where(CallRow.room == room, *theirs, over, CallRow.ended_at < at)
+        found = (await self._db_session.execute(gone.with_for_update())).scalar_one_or_none()
+        if found:
+            await CountingRepository(self._db_session).take_back(found)
         statement = (
             update(CallRow)
-            .where(CallRow.room == room, theirs, or_(not_(over), CallRow.ended_at < at))
+            .where(CallRow.room == room, *theirs, or_(not_(over), CallRow.ended_at < at))
             .values(back)
             .returning(CallRow.id)
             .execution_options(synchronize_session=False)
@@ -206,8 +215,7 @@ class CallRepository:
 
     async def list(self, wanted: CallFilter, cursor: Cursor | None, limit: int) -> Page[tuple[CallRow, int]]:
         """A page of calls, newest first, each with its number of turns."""
-        count = select(func.count()).where(TurnRow.call_id == CallRow.id).scalar_subquery()
-        statement = _narrow(select(CallRow, count), wanted)
+        statement = _narrow(select(CallRow, TURNS), wanted)
         statement = statement.order_by(CallRow.created_at.desc(), CallRow.id.desc()).limit(limit + 1)
         if cursor:
             statement = statement.where(

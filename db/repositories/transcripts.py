@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import CallEventRow, DraftRow, TurnRow
+from db.repositories.counting import CountingRepository
 
 PLATFORM = 0
 """The number of the platform's own event of an attempt: what led to it."""
@@ -57,13 +58,22 @@ class Draft:
 
 
 class TranscriptRepository:
-    """Reads and writes turns, events and drafts."""
+    """Reads and writes turns, events and drafts. Where a transcript was deleted, nothing is written."""
 
     def __init__(self, db_session: AsyncSession) -> None:
         self._db_session = db_session
+        self._writable: dict[UUID, bool] = {}
+
+    async def _may_write(self, call_id: UUID) -> bool:
+        """Whether a call has a record that grows; asked once in a transaction."""
+        if call_id not in self._writable:
+            self._writable[call_id] = await CountingRepository(self._db_session).before_writing(call_id)
+        return self._writable[call_id]
 
     async def add_turns(self, call_id: UUID, turns: Sequence[Turn]) -> None:
         """Append turns, in order; one that is written already stays as it is."""
+        if not await self._may_write(call_id):
+            return
         rows = [{"call_id": call_id} | vars(turn) for turn in turns]
         await self._db_session.execute(insert(TurnRow).values(rows).on_conflict_do_nothing())
 
@@ -74,6 +84,8 @@ class TranscriptRepository:
 
     async def add_events(self, call_id: UUID, attempt: int, events: Sequence[CallEvent]) -> None:
         """Append events of an attempt; one that is written already stays as it is."""
+        if not await self._may_write(call_id):
+            return
         rows = [{"call_id": call_id, "attempt": attempt} | vars(event) for event in events]
         await self._db_session.execute(insert(CallEventRow).values(rows).on_conflict_do_nothing())
 
@@ -86,6 +98,8 @@ class TranscriptRepository:
 
     async def put_drafts(self, call_id: UUID, attempt: int, drafts: Sequence[Draft]) -> None:
         """What is being said now, in place of what was; an older attempt has no say."""
+        if not await self._may_write(call_id):
+            return
         rows = [{"call_id": call_id, "attempt": attempt} | vars(draft) for draft in drafts]
         statement = insert(DraftRow).values(rows)
         new = statement.excluded
@@ -98,6 +112,8 @@ class TranscriptRepository:
 
     async def drop_drafts(self, call_id: UUID, attempt: int, roles: Sequence[str]) -> None:
         """What was being said is over, and a turn."""
+        if not await self._may_write(call_id):
+            return
         mine = (DraftRow.call_id == call_id, DraftRow.attempt == attempt, DraftRow.role.in_(roles))
         await self._db_session.execute(delete(DraftRow).where(*mine))
         # The call may have been taken for over meanwhile, and the draft for all that there would be.
@@ -106,6 +122,8 @@ class TranscriptRepository:
 
     async def keep_drafts(self, call_id: UUID) -> None:
         """Whoever was speaking will not go on: what they have said is a turn, cut off."""
+        if not await self._may_write(call_id):
+            return
         cut = (
             delete(DraftRow)
             .where(DraftRow.call_id == call_id)

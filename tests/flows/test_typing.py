@@ -1,0 +1,34 @@
+"""Text chat in a call through the API."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.caller import calling
+from tests.support.platform import ANSWER, ORDER, Platform
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.integration
+
+
+async def test_what_is_typed_through_the_api_is_heard_and_answered(platform: Platform) -> None:
+    agent = await platform.deployed("typed")
+    token = await platform.token(agent["id"])
+    path = f"/api/calls/{token['callId']}/messages"
+    await platform.call("POST", path, {"text": ORDER}, expect=409)
+    async with calling(token) as caller:
+        await caller.agent()
+
+        async def sent() -> bool:
+            answer = await platform.http.post(path, json={"text": ORDER})
+            return answer.status_code == 202
+
+        await eventually(sent, "the message to be taken", seconds=10)
+        await caller.hears(ANSWER)
+
+        async def written() -> bool:
+            call = await platform.call("GET", f"/api/calls/{token['callId']}")
+            said = [(turn["role"], turn["text"]) for turn in call["turns"]]
+            return ("user", ORDER) in said and any(role == "agent" and ANSWER in text for role, text in said)
+
+        await eventually(written, "both to be turns of the call", seconds=10)
