@@ -23,6 +23,7 @@ from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
 from api.controllers.metrics import get_metrics
 from api.controllers.overview import get_console, get_overview, list_rooms
+from api.controllers.recordings import get_recording
 from api.controllers.repairs import list_repairs
 from api.controllers.settings import SettingController
 from api.controllers.trpc import call_procedures
@@ -73,6 +74,7 @@ def create_app(
             get_health,
             get_metrics,
             get_overview,
+            get_recording,
             list_logs,
             list_repairs,
             list_rooms,

@@ -21,6 +21,7 @@ from api.services.leftovers import Leftovers
 from api.services.livekit import LiveKit
 from api.services.logs import LogRetention, LogService
 from api.services.rates import RateLimit
+from api.services.recordings import RecordingService
 from api.services.registration import RegistrationService
 from api.services.repairs import RepairService
 from api.services.rollbacks import RollbackService
@@ -51,6 +52,7 @@ class Platform:
     health: HealthService
     hosts: HostService
     logs: LogService
+    recordings: RecordingService
     registration: RegistrationService
     repairs: RepairService
     rollbacks: RollbackService
@@ -81,6 +83,7 @@ async def open_platform(
         sweeps = [
             asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
             asyncio.create_task(keep_sweeping("abandoned calls", NoShows(platform.calls.postgres).sweep)),
+            asyncio.create_task(keep_sweeping("recordings of deleted calls", platform.recordings.sweep)),
             asyncio.create_task(keep_sweeping("old lines of logs", retention.sweep, _RETENTION_SECONDS)),
         ]
         try:
@@ -113,6 +116,7 @@ def _build(
         health=HealthService(postgres, temporal, livekit),
         hosts=HostService(postgres),
         logs=LogService(postgres),
+        recordings=RecordingService(postgres, settings),
         registration=RegistrationService(postgres, deployments),
         repairs=RepairService(postgres),
         rollbacks=RollbackService(deployments),

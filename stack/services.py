@@ -173,6 +173,8 @@ def _environment(config: StackConfig, keys: Keys, at: Addresses) -> dict[str, st
         "AGENT_RUNTIME_API_URL": at.api_url,
         "BIONIC_MASTER_KEY": keys.master,
         "BIONIC_API_KEY": keys.api,
+        "BIONIC_STORAGE": str(config.state_dir / "storage"),
+        "BIONIC_SPOOL": str(config.state_dir / "spool"),
         **config.env,
         "BIONIC_API_PORT": str(config.ports.api),
     }

@@ -114,6 +114,10 @@ class CallRepository:
         )
         return (await self._db_session.execute(statement)).scalar_one_or_none() is not None
 
+    async def in_room(self, room: str) -> CallRow | None:
+        """The call of a room, open or over."""
+        return (await self._db_session.execute(select(CallRow).where(CallRow.room == room))).scalar()
+
     async def id_of(self, room: str) -> UUID | None:
         """The call of a room."""
         return (await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))).scalar()
