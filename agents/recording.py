@@ -59,7 +59,7 @@ def _write_promptly() -> None:
     it. There is no setting for it, so the library that it writes with is handed to it with one.
     """
     prompt = partial(av.open, options={"flush_packets": "1"})
-    recorder_io.av = SimpleNamespace(**vars(av) | {"open": prompt})  # type: ignore[assignment]
+    vars(recorder_io)["av"] = SimpleNamespace(**vars(av) | {"open": prompt})
 
 
 async def end_recording(ctx: JobContext) -> None:

@@ -25,6 +25,7 @@ from api.controllers.metrics import get_metrics
 from api.controllers.overview import get_console, get_overview, list_rooms
 from api.controllers.recordings import get_recording
 from api.controllers.repairs import list_repairs
+from api.controllers.reprocess import get_reprocess, reprocess_calls
 from api.controllers.settings import SettingController
 from api.controllers.trpc import call_procedures
 from api.controllers.versions import VersionController
@@ -75,9 +76,11 @@ def create_app(
             get_metrics,
             get_overview,
             get_recording,
+            get_reprocess,
             list_logs,
             list_repairs,
             list_rooms,
+            reprocess_calls,
             take_livekit_webhook,
             console_router(settings),
         ],

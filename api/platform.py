@@ -24,6 +24,7 @@ from api.services.rates import RateLimit
 from api.services.recordings import RecordingService
 from api.services.registration import RegistrationService
 from api.services.repairs import RepairService
+from api.services.reprocess import ReprocessService
 from api.services.rollbacks import RollbackService
 from api.services.rooms import RoomService
 from api.services.settings import SettingService
@@ -35,6 +36,7 @@ from api.services.webhooks import WebhookService
 from common.settings import Settings
 from db.engine import Database
 from workflows.call_wishes import CallNews
+from workflows.reprocess_wishes import Reprocessing
 from workflows.wishes import Workflows
 
 _LIVEKIT_TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -55,6 +57,7 @@ class Platform:
     recordings: RecordingService
     registration: RegistrationService
     repairs: RepairService
+    reprocessing: ReprocessService
     rollbacks: RollbackService
     rooms: RoomService
     stored_settings: SettingService
@@ -119,6 +122,7 @@ def _build(
         recordings=RecordingService(postgres, settings),
         registration=RegistrationService(postgres, deployments),
         repairs=RepairService(postgres),
+        reprocessing=ReprocessService(postgres, Reprocessing(temporal)),
         rollbacks=RollbackService(deployments),
         rooms=RoomService(postgres, livekit),
         stored_settings=SettingService(postgres),

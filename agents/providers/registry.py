@@ -8,7 +8,7 @@ from typing import Any
 
 from livekit.agents import inference, llm, stt, tts, vad
 
-from agents.config import AgentConfig, OfflineStt, OfflineTts, ScriptedLlm
+from agents.config import AgentConfig, OfflineStt, OfflineTts, OpenAILlm, ScriptedLlm
 from agents.providers.offline.stt import OfflineSTT
 from agents.providers.offline.tts import OfflineTTS
 from agents.providers.openai.build import openai_llm, openai_stt, openai_tts
@@ -29,9 +29,18 @@ def build_stt(config: AgentConfig, *, vad: vad.VAD) -> stt.STT[Any]:
 
 def build_llm(config: AgentConfig) -> llm.LLM[Any]:
     """Raises ValueError for options that can't work."""
-    if isinstance(config.llm, ScriptedLlm):
-        return ScriptedLLM(config.llm.options)
-    return openai_llm(config.llm.options)
+    return _llm(config.llm)
+
+
+def build_analyst(config: AgentConfig) -> llm.LLM[Any]:
+    """The model that is asked about calls that are over. Raises ValueError for options that can't work."""
+    return _llm(config.analyst)
+
+
+def _llm(part: ScriptedLlm | OpenAILlm) -> llm.LLM[Any]:
+    if isinstance(part, ScriptedLlm):
+        return ScriptedLLM(part.options)
+    return openai_llm(part.options)
 
 
 def build_tts(config: AgentConfig) -> tts.TTS[Any]:
