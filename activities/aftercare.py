@@ -50,7 +50,7 @@ async def asked_for(
 async def case_of(
     db_session: AsyncSession, database: Database, call: CallRow, *, latest: bool = False
 ) -> Case:
-    """A call and its agent's config: its own version's, or, where `latest`, the live one's if there is one."""
+    """A call and its agent's config: that of its own version or, where `latest`, of the live one."""
     agents = AgentRepository(db_session, database.box)
     live = (await agents.get(str(call.agent_id))).live_version if latest else None
     number = live or call.version

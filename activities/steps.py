@@ -234,9 +234,11 @@ class Steps:
 
 
 def _load() -> None:
-    """Load what asks models, off the loop: it takes seconds. A process that never asks stays small."""
-    from agents.aftercare import ask, judges  # noqa: F401, PLC0415
-    from agents.record import continuing  # noqa: F401, PLC0415
+    """Load most of what asks models, off the loop: it takes seconds, and most processes never need it."""
+    import livekit.agents.evals  # noqa: F401, PLC0415
+    import openai  # noqa: F401, PLC0415
+
+    # livekit's plugins themselves are to be loaded by the main thread alone: that takes a moment.
 
 
 def _nothing(case: Case) -> Outcome:

@@ -14,7 +14,7 @@ from livekit.agents.llm import LLM, ChatContext, ChatMessage, CollectedResponse,
 
 from agents.aftercare.schemas import problems
 from agents.config import AgentConfig
-from agents.providers.registry import build_analyst
+from agents.providers.models import llm_of
 from common.discretion import Discretion
 from common.errors import Unavailable
 
@@ -117,7 +117,7 @@ async def analyst(config: AgentConfig, secrets: Mapping[str, str]) -> AsyncItera
     """
     discretion = Discretion(*secrets.values())
     with _Blamed(discretion):
-        model = build_analyst(config)
+        model = llm_of(config.analyst)
     try:
         yield Analyst(model, f"{config.analyst.provider}/{model.model}", discretion)
     finally:

@@ -12,6 +12,10 @@ from pydantic import Field, model_validator
 from agents.providers.base import ConfigModel
 
 ANY = "*"
+
+OWN = {"bionic", "espeak-ng", "pocketsphinx"}
+"""Providers that run on our own CPU: they cost nothing, unless the table says otherwise."""
+
 _MILLION = 1_000_000
 _Rate = Decimal | None
 
@@ -100,8 +104,9 @@ def cost_of(usage: Sequence[Mapping[str, Any]], prices: Prices) -> dict[str, Any
     total = Decimal(0)
     for each in usage:
         price = prices.of(each["kind"], each["provider"], each["model"])
-        cost = _cost(each, price) if price else None
-        if price is None or cost is None:
+        free = Decimal(0) if each["provider"] in OWN else None
+        cost = _cost(each, price) if price else free
+        if cost is None:
             unknown.append(f"{each['kind']} {each['provider']}/{each['model']}")
         else:
             total += cost
