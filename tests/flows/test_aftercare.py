@@ -120,7 +120,7 @@ async def test_every_step_that_is_asked_for_is_done(
     assert cost["unknown"] == []
     assert cost["total"] == pytest.approx(sum(line["cost"] for line in cost["lines"]))
     assert cost["currency"] == "EUR"
-    assert {line["kind"] for line in cost["lines"]} == {"tts", "stt"}
+    assert {line["kind"] for line in cost["lines"]} == {"llm", "tts", "stt"}
     assert cost["total"] > 0
     call = await platform.call("GET", f"/api/calls/{call_id}")
     sent = {score["name"]: (score["value"], score["traceId"]) for score in langfuse.scores}
@@ -221,17 +221,16 @@ async def _seed(platform: Platform, agent_id: str) -> None:
             """
             WITH made AS (
                 INSERT INTO calls (id, agent_id, version, room, status, started_at, ended_at)
-                SELECT gen_random_uuid(), $1::text::uuid, 1, 'seeded-' || $1 || '-' || n, 'ended', now(), now()
+                SELECT gen_random_uuid(), $1::text::uuid, 1, 'seeded-' || $1 || n, 'ended', now(), now()
                 FROM generate_series(1, $2) n RETURNING id
             )
             INSERT INTO call_events (id, call_id, attempt, number, at, kind, data)
-            SELECT -(row_number() OVER () * 10 + attempt) - $4, id, attempt, number, now(), 'usage', $3::jsonb
+            SELECT -(row_number() OVER () * 10 + attempt), id, attempt, number, now(), 'usage', $3::jsonb
             FROM made, (VALUES (1, 1), (1, 2), (2, 1)) each (attempt, number)
             """,
             agent_id,
             COUNT,
             used,
-            0,
         )
     finally:
         await database.close()
