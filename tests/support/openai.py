@@ -21,6 +21,7 @@ class OpenAIServer:
         self.asked: list[dict[str, Any]] = []
         self.refusal: str | None = None
         """What chat answers with status 401, if so; `{key}` in it is the key that was sent."""
+        self.words = ("It ", "ships ", "today.")
         self.tool: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         """What chat submits when it is asked to use a tool: that tool's arguments, by what was asked."""
 
@@ -55,8 +56,7 @@ class OpenAIServer:
 
     def _deltas(self, asked: dict[str, Any]) -> list[tuple[dict[str, Any], str | None]]:
         if self.tool is None or not asked.get("tools"):
-            words = ("It ", "ships ", "today.")
-            return [({"role": "assistant", "content": word}, None) for word in words]
+            return [({"role": "assistant", "content": word}, None) for word in self.words]
         function = {
             "name": asked["tools"][0]["function"]["name"],
             "arguments": json.dumps(self.tool(asked)),
