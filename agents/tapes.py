@@ -65,9 +65,10 @@ class Tape:
         return tape
 
     def finish(self, started_at: float | None) -> None:
-        """All of it is written. Raises OSError."""
+        """All of it is written, and it is the host's. Raises OSError."""
         self._note = replace(self._note, whole=True, started_at=started_at or self._note.started_at)
-        self._write()
+        with self._file:
+            self._write()
 
     def _write(self) -> None:
         self._file.seek(0)

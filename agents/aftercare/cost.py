@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, model_validator
 
 from agents.providers.base import ConfigModel
 
@@ -17,7 +17,7 @@ OWN = {"bionic", "espeak-ng", "pocketsphinx"}
 """Providers that run on our own CPU: they cost nothing, unless the table says otherwise."""
 
 _MILLION = 1_000_000
-_Rate = Decimal | None
+_Rate = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")] | None
 
 
 def _rate() -> Any:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 from common.ogg import cut_to_whole, extent
-from tests.support.sound import decoded
+from tests.support.sound import decoded, encoded
 
 pytestmark = pytest.mark.unit
 
@@ -22,12 +21,7 @@ def sound(tmp_path: Path) -> Path:
     path = tmp_path / "sound.ogg"
     times = np.arange(48_000 * SECONDS) / 48_000
     tone = (0.3 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)
-    with av.open(str(path), "w", format="ogg") as container:
-        stream = container.add_stream("libopus", rate=48_000, layout="stereo")
-        frame = av.AudioFrame.from_ndarray(np.stack([tone, 0 * tone]), format="fltp", layout="stereo")
-        frame.sample_rate = 48_000
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
+    path.write_bytes(encoded(tone))
     return path
 
 

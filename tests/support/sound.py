@@ -38,3 +38,15 @@ def _loud(channel: np.ndarray, rate: int) -> float:
     window = rate // 50
     whole = channel[: len(channel) // window * window].reshape(-1, window)
     return float((np.abs(whole).max(axis=1) > LOUD).sum() / 50)
+
+
+def encoded(tone: np.ndarray) -> bytes:
+    """A recording as livekit-agents writes it: the tone on the left, silence on the right."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=48_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.stack([tone, 0 * tone]), format="fltp", layout="stereo")
+        frame.sample_rate = 48_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    return file.getvalue()
