@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from common.ogg import extent
 from tests.support.caller import calling
+from tests.support.hosts import another_host, carriers, order
 from tests.support.jobs import call_processes
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.sound import decoded
@@ -147,3 +151,42 @@ async def test_calls_are_not_recorded_unasked(platform: Platform) -> None:
     answer = await platform.http.get(f"/api/calls/{token['callId']}/recording")
     assert answer.status_code == 404
     await platform.stop(agent["id"])
+
+
+@asynccontextmanager
+async def cloud() -> AsyncIterator[tuple[str, list[str]]]:
+    """What stands where LiveKit's cloud does, to which livekit-agents sends recordings; and what it got."""
+    sent: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        sent.append(f"{request.path}: {len(await request.read())} bytes")
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}", sent
+    finally:
+        await runner.cleanup()
+
+
+async def test_nothing_of_a_recording_goes_to_livekits_cloud(platform: Platform) -> None:
+    (first,) = (await platform.call("GET", "/api/hosts"))["items"]
+    async with cloud() as (url, sent), another_host(platform, "observed", LIVEKIT_OBSERVABILITY_URL=url):
+        await order(platform, first["name"], "cordon")
+        try:
+            agent = await platform.deployed("observed", recording=RECORDED)
+            assert await carriers(platform, agent["id"]) == ["observed"]
+            token = await platform.token(agent["slug"])
+            async with calling(token["url"], token["token"]) as caller:
+                await caller.hears("Hello, how can I help?")
+            (recording,) = await recorded(platform, token["callId"])
+            assert recording["state"] == "stored"
+            await platform.stop(agent["id"])
+        finally:
+            await order(platform, first["name"], "uncordon")
+    assert sent == []
