@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
@@ -33,17 +33,26 @@ class StepBroke(Unavailable):
     """A step ended by an error that nobody foresaw."""
 
 
-async def asked_for(
-    db_session: AsyncSession, database: Database, settings: Settings, call_id: UUID
-) -> list[str]:
-    """The steps that are to be done with a call that is over; none where nobody was in it."""
+async def asked_for(database: Database, settings: Settings, call_id: UUID) -> list[str]:
+    """The steps that are to be done with a call that is over; none where nobody was in it.
+
+    Raises:
+        SQLAlchemyError, OSError: Postgres is away.
+    """
     try:
-        call = await CallRepository(db_session).get(call_id)
+        async with database.begin() as db_session:
+            call = await CallRepository(db_session).get(call_id)
+            if call.started_at is None:
+                return []
+            case = await case_of(db_session, database, call)
+    except (SQLAlchemyError, OSError):
+        raise
     except NotFound:
         return []
-    if call.started_at is None:
+    except Exception:
+        # A config that can't be read any more, say. The call is over all the same.
+        logger.exception("what is to be done with a call can't be told", extra={"call": str(call_id)})
         return []
-    case = await case_of(db_session, database, call)
     return [str(step) for step in wanted_steps(case.config, case.stored, settings)] if case.config else []
 
 
@@ -87,6 +96,8 @@ class AftercareActivities:
             except BionicError as error:
                 result = error.result if isinstance(error, PartlyFailed) else None
                 await self._end(call_id, request.step, number, Outcome(FAILED, result, error.message))
+                raise
+            except (SQLAlchemyError, OSError):
                 raise
             except Exception as error:
                 logger.exception("step %s of a call broke", request.step, extra={"call": request.call_id})

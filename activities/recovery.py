@@ -214,7 +214,7 @@ class CallActivities:
         with told_to_temporal():
             async with self.database.begin() as db_session:
                 await TranscriptRepository(db_session).keep_drafts(UUID(call_id))
-                return await asked_for(db_session, self.database, self.settings, UUID(call_id))
+            return await asked_for(self.database, self.settings, UUID(call_id))
 
     async def _standing(self, call_id: UUID) -> Standing | None:
         async with self.database.begin() as db_session:
