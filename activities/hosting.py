@@ -103,6 +103,7 @@ class HostActivities:
             traces=TraceTarget(langfuse.host, langfuse.public_key, langfuse.secret_key) if langfuse else None,
             host=self.lease.name,
             process=self.lease.process,
+            spool=str(self.settings.bionic_spool),
         )
         return job, credentials
 

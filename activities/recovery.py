@@ -17,6 +17,7 @@ from livekit.protocol.models import ParticipantInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.aftercare import asked_for
 from activities.errors import told_to_temporal
 from agents.dispatch import Dispatch
 from common.errors import NotFound
@@ -200,11 +201,12 @@ class CallActivities:
                     raise
 
     @activity.defn
-    async def finish_call(self, call_id: str) -> None:
-        """Put the record of a call that is over in order."""
+    async def finish_call(self, call_id: str) -> list[str]:
+        """Put the record of a call that is over in order; the steps that its agent asks for."""
         with told_to_temporal():
             async with self.database.begin() as db_session:
                 await TranscriptRepository(db_session).keep_drafts(UUID(call_id))
+            return await asked_for(self.database, self.settings, UUID(call_id))
 
     async def _standing(self, call_id: UUID) -> Standing | None:
         async with self.database.begin() as db_session:

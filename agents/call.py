@@ -17,6 +17,7 @@ from agents.record.continuing import Conversation, conversation_before
 from agents.record.heard import Listener, SpokenText
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder, JoinedAgent
+from agents.recording import NOTED, begin_recording, end_recording, recording_options
 from agents.tracing import CallTraces, describe_call
 from agents.typed import Typed
 
@@ -68,11 +69,20 @@ async def _begin(
         delete_room_on_close=False,
         text_output=room_io.TextOutputOptions(next_in_chain=SpokenText(recorder)),
     )
-    await session.start(agent, room=ctx.room, room_options=options, record=False)
+    recorded = begin_recording(ctx, dispatch, config.recording, call.spool)
+    record = recording_options(recorded=recorded)
+    await session.start(agent, room=ctx.room, room_options=options, record=record)
     logger.info("takes up the conversation" if conversation.begun else "in the call")
     recorder.joined()
+    if config.recording.enabled:
+        recorder.note(NOTED, {"recorded": recorded, "notice": config.recording.consent})
     _speak_first(config, conversation, session)
     typed.answer_in(session)
+
+
+async def end_call(ctx: JobContext) -> None:
+    """The session is over, and its process not yet."""
+    await end_recording(ctx)
 
 
 async def _before(dispatch: Dispatch, recorder: CallRecorder, ledger: Ledger) -> Conversation:
@@ -82,6 +92,9 @@ async def _before(dispatch: Dispatch, recorder: CallRecorder, ledger: Ledger) ->
 
 def _speak_first(config: AgentConfig, conversation: Conversation, session: AgentSession[Any]) -> None:
     """Greet the caller, or take up a conversation that another agent began."""
+    notice = config.recording.notice
+    if notice and not conversation.has_heard(notice):
+        session.say(notice, allow_interruptions=False)
     if not conversation.begun:
         if config.greeting:
             session.say(config.greeting)

@@ -34,6 +34,8 @@ class CallJob:
     host: str = ""
     process: str = ""
     """Which process of which host holds the call."""
+    spool: str = ""
+    """The folder of that host in which recordings are made."""
 
     @property
     def discretion(self) -> Discretion:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 
+from agents.aftercare_config import AnalysisWishes, RecordingConfig
 from agents.providers import secrets as _secrets
 from agents.providers.base import ConfigModel
 from agents.providers.offline.options import OfflineSttOptions, OfflineTtsOptions
@@ -146,6 +147,13 @@ class Retention(ConfigModel):
     """The call itself, and with it all that is left of the others."""
 
 
+class AnalysisConfig(AnalysisWishes):
+    """What is taken out of a call when it is over, and who is asked."""
+
+    llm: LlmConfig | None = None
+    """Null: the agent's own model."""
+
+
 class LiveKitConfig(ConfigModel):
     """The agent's own LiveKit server, instead of the platform's."""
 
@@ -183,6 +191,14 @@ class AgentConfig(ConfigModel):
     retention: Retention = Retention()
     livekit_config: LiveKitConfig | None = None
 
+    recording: RecordingConfig = RecordingConfig()
+    analysis: AnalysisConfig = AnalysisConfig()
+
+    @property
+    def analyst(self) -> ScriptedLlm | OpenAILlm:
+        """The model that is asked about calls that are over."""
+        return self.analysis.llm or self.llm
+
 
 def parse_config(data: object, prefix: str = "/config", *, complete: bool = True) -> AgentConfig:
     """The config in ``data``, unchecked camelCase JSON.
@@ -206,12 +222,13 @@ def missing_secrets(config: AgentConfig, prefix: str = "/config") -> list[FieldE
     errors: list[FieldError] = []
     if config.livekit_config and config.livekit_config.api_secret is None:
         errors.append(_missing(prefix, "livekitConfig", "apiSecret", "is required"))
-    for kind in ("stt", "llm", "tts"):
-        part = getattr(config, kind)
-        if part.provider == "openai" and part.options.api_key is None and part.options.base_url is None:
-            errors.append(
-                _missing(prefix, kind, "options", "apiKey", "is required unless `baseUrl` is given")
-            )
+    parts = {("stt",): config.stt, ("llm",): config.llm, ("tts",): config.tts}
+    for path, part in [*parts.items(), (("analysis", "llm"), config.analysis.llm)]:
+        if part is None or part.provider != "openai":
+            continue
+        if part.options.api_key is None and part.options.base_url is None:
+            why = "is required unless `baseUrl` is given"
+            errors.append(_missing(prefix, *path, "options", "apiKey", why))
     return errors
 
 

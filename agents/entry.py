@@ -17,3 +17,10 @@ async def hold_call(ctx: JobContext) -> None:
     from agents import call  # noqa: PLC0415
 
     await call.hold_call(ctx)
+
+
+async def end_call(ctx: JobContext) -> None:
+    """The call's session is over."""
+    from agents import call  # noqa: PLC0415
+
+    await call.end_call(ctx)

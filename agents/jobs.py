@@ -16,7 +16,7 @@ from livekit.agents.ipc.proc_pool import ProcPool
 from livekit.agents.job import JobExecutorType, RunningJobInfo
 
 from agents.call_job import CallJob
-from agents.entry import hold_call, make_ready
+from agents.entry import end_call, hold_call, make_ready
 from agents.spares import Spares
 from agents.warm import job_context
 
@@ -63,7 +63,7 @@ class JobPool:
         self._pool = ProcPool(
             initialize_process_fnc=make_ready,
             job_entrypoint_fnc=hold_call,
-            session_end_fnc=None,
+            session_end_fnc=end_call,
             simulation_end_fnc=None,
             num_idle_processes=spare,
             initialize_timeout=initialize_seconds,
@@ -82,6 +82,8 @@ class JobPool:
         """Jobs that shall end and have no process yet."""
         self._ending: set[asyncio.Task[None]] = set()
         self._pool.on("process_created", _be_impatient)
+        self.closed = asyncio.Event()
+        """Set when a call's process is gone; whoever looks at it clears it."""
         self._pool.on("process_closed", self._on_closed)
         self._spares = Spares(self._pool, spare, can_begin)
 
@@ -135,6 +137,7 @@ class JobPool:
         task.add_done_callback(self._ending.discard)
 
     def _on_closed(self, executor: JobExecutor) -> None:
+        self.closed.set()
         job = executor.running_job
         ended = self._listeners.pop(job.job.id, None) if job else None
         if ended:

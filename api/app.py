@@ -27,7 +27,9 @@ from api.controllers.hosts import HostController
 from api.controllers.logs import list_logs
 from api.controllers.metrics import get_metrics
 from api.controllers.overview import get_agent_stats, get_console, get_overview, list_rooms
+from api.controllers.recordings import get_recording
 from api.controllers.repairs import list_repairs
+from api.controllers.reprocess import get_reprocess, reprocess_calls
 from api.controllers.settings import SettingController
 from api.controllers.trpc import call_procedures
 from api.controllers.versions import VersionController
@@ -86,9 +88,12 @@ def create_app(
             get_health,
             get_metrics,
             get_overview,
+            get_recording,
+            get_reprocess,
             list_logs,
             list_repairs,
             list_rooms,
+            reprocess_calls,
             take_livekit_webhook,
             console_router(settings),
         ],

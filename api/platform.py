@@ -24,8 +24,10 @@ from api.services.leftovers import Leftovers
 from api.services.livekit import LiveKit
 from api.services.logs import LogRetention, LogService
 from api.services.rates import RateLimit
+from api.services.recordings import RecordingService
 from api.services.registration import RegistrationService
 from api.services.repairs import RepairService
+from api.services.reprocess import ReprocessService
 from api.services.retention import EVERY_SECONDS, Retention
 from api.services.rollbacks import RollbackService
 from api.services.rooms import RoomService
@@ -39,6 +41,7 @@ from common.outward import Guard
 from common.settings import Settings
 from db.engine import Database
 from workflows.call_wishes import CallNews
+from workflows.reprocess_wishes import Reprocessing
 from workflows.wishes import Workflows
 
 _LIVEKIT_TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -59,8 +62,10 @@ class Platform:
     health: HealthService
     hosts: HostService
     logs: LogService
+    recordings: RecordingService
     registration: RegistrationService
     repairs: RepairService
+    reprocessing: ReprocessService
     rollbacks: RollbackService
     rooms: RoomService
     stored_settings: SettingService
@@ -100,6 +105,7 @@ async def open_platform(
             asyncio.create_task(keep_sweeping("old lines of logs", lines.sweep, _RETENTION_SECONDS)),
             asyncio.create_task(keep_sweeping("old events", old_events.sweep, _RETENTION_SECONDS)),
             asyncio.create_task(keep_sweeping("old calls", retention.sweep, EVERY_SECONDS)),
+            asyncio.create_task(keep_sweeping("recordings of deleted calls", platform.recordings.sweep)),
         ]
         try:
             async with board.staffed(), events.flowing():
@@ -135,8 +141,10 @@ def _build(
         health=HealthService(postgres, temporal, livekit),
         hosts=HostService(postgres),
         logs=LogService(postgres),
+        recordings=RecordingService(postgres, settings),
         registration=RegistrationService(postgres, deployments),
         repairs=RepairService(postgres),
+        reprocessing=ReprocessService(postgres, Reprocessing(temporal)),
         rollbacks=RollbackService(deployments),
         rooms=RoomService(postgres, livekit),
         stored_settings=SettingService(postgres),

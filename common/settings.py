@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.discretion import DISCRETION
@@ -92,6 +93,20 @@ class Settings(BaseSettings):
 
     bionic_call_days: int | None = Field(default=None, ge=1, le=36_500)
     """The same of calls, with all that they have."""
+
+    bionic_storage: str = ".bionic/storage"
+    """Where recordings are kept: a folder, which every process of the platform sees, or `s3://bucket/prefix`."""
+
+    bionic_storage_endpoint: str | None = None
+    """An S3-compatible server; by default AWS."""
+
+    bionic_storage_region: str | None = None
+    bionic_storage_access_key_id: str | None = None
+    bionic_storage_secret_access_key: SecretStr | None = None
+
+    bionic_spool: Annotated[Path, AfterValidator(Path.absolute)] = Path(".bionic/spool").absolute()
+    """The folder of a runtime host in which recordings lie until they are over and in their storage. It
+    should outlive the host's process."""
 
     @field_validator("bionic_trusted_proxies", "bionic_webhook_allow_private", mode="before")
     @classmethod

@@ -1,11 +1,15 @@
-"""Where LiveKit and LangFuse credentials come from: the agent, else the settings, else the environment."""
+"""Where credentials come from, of LiveKit, LangFuse and the storage: the agent, else the settings, else the
+environment.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from common.livekit import LiveKitCredentials
 from common.settings import Settings
+from common.storage import StoragePlace
 from db.repositories.agents import StoredConfig
 from db.repositories.settings import StoredSettings
 
@@ -59,3 +63,23 @@ def resolve_langfuse(stored: StoredSettings, settings: Settings) -> LangFuseCred
         if host and public_key and secret_key:
             return LangFuseCredentials(host.rstrip("/"), public_key, secret_key)
     return None
+
+
+def resolve_storage(stored: StoredSettings, settings: Settings) -> StoragePlace:
+    """Where recordings are kept: the bucket of the settings, else what the environment says."""
+    if url := stored.get("storage_url"):
+        return StoragePlace(
+            url,
+            stored.get("storage_endpoint"),
+            stored.get("storage_region"),
+            stored.get("storage_access_key_id"),
+            stored.get("storage_secret_access_key"),
+        )
+    where, secret = settings.bionic_storage, settings.bionic_storage_secret_access_key
+    return StoragePlace(
+        where if where.startswith("s3://") else Path(where.removeprefix("file://")).absolute().as_uri(),
+        settings.bionic_storage_endpoint,
+        settings.bionic_storage_region,
+        settings.bionic_storage_access_key_id,
+        secret.get_secret_value() if secret else None,
+    )

@@ -175,6 +175,8 @@ def _environment(config: StackConfig, keys: Keys, at: Addresses) -> dict[str, st
         "BIONIC_API_KEY": keys.api,
         # Whoever tries webhooks out has the receiver here; the servers beside it listen for no POST.
         "BIONIC_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8,::1/128",
+        "BIONIC_STORAGE": str(config.state_dir / "storage"),
+        "BIONIC_SPOOL": str(config.state_dir / "spool"),
         **config.env,
         "BIONIC_API_PORT": str(config.ports.api),
     }

@@ -10,6 +10,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import policy, signatures
+    from workflows.after import AftercareWorkflow
+    from workflows.after_types import AfterInput, Step
     from workflows.call_types import AgentLost, CallInput, CallSight, CallState, GiveUp, SendAgent, Sent
     from workflows.errors import reason_of
 
@@ -186,8 +188,9 @@ class CallWorkflow:
         self._over = self._over or last
 
     async def _finish(self) -> None:
+        steps: list[str] | None = None
         try:
-            await workflow.execute_local_activity(
+            steps = await workflow.execute_local_activity(
                 signatures.finish_call,
                 self._call.call_id,
                 start_to_close_timeout=policy.RECORD_TIMEOUT,
@@ -196,6 +199,19 @@ class CallWorkflow:
         except (ActivityError, ApplicationError) as error:
             workflow.logger.error("the record of a call is not in order: %s", reason_of(error))
         self._describe("over")
+        if steps:
+            await self._look_after([Step(each) for each in steps])
+
+    async def _look_after(self, steps: list[Step]) -> None:
+        """Have the rest done by a workflow of its own: this one begins anew if the caller comes back."""
+        call_id = self._call.call_id
+        await workflow.start_child_workflow(
+            AftercareWorkflow.run,
+            AfterInput(call_id, steps, settle_seconds=policy.SETTLE.total_seconds()),
+            id=policy.after_workflow_id(call_id, workflow.info().run_id),
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary=f"after a call with {self._call.slug}",
+        )
 
     def _describe(self, state: str) -> None:
         workflow.set_current_details(f"**{self._call.slug}**, room {self._call.room}\n- {state}")

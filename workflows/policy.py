@@ -165,6 +165,41 @@ SEND_AGENT_RETRY = RetryPolicy(
 """Somebody waits. Without a last attempt: LiveKit or Postgres may be away."""
 
 
+AFTER_QUEUE = "bionic-after"
+"""What is done with calls that are over: slow, and never in the way of those that go on."""
+
+SETTLE = timedelta(seconds=10)
+"""How long an agent may still write after its call is over."""
+
+STEP_TIMEOUT = timedelta(minutes=5)
+STEP_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=2),
+    backoff_coefficient=3.0,
+    maximum_interval=timedelta(minutes=5),
+    maximum_attempts=6,
+)
+"""Some ten minutes in all; then the step has failed, until somebody asks for it again."""
+
+RECORDING_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1), maximum_attempts=20
+)
+"""A host that died with a recording in its spool may be back within a quarter of an hour."""
+
+PAGE_TIMEOUT = timedelta(seconds=30)
+REPROCESS_AT_ONCE = 8
+"""Calls that are done again at the same time."""
+
+
+def after_workflow_id(call_id: str, why: str) -> str:
+    """What is done with a call; `why` tells it from what is done with it at other times."""
+    return f"after-{call_id}-{why}"
+
+
+def reprocess_workflow_id(reprocess_id: str) -> str:
+    """The one workflow of a wish to do steps again."""
+    return f"reprocess-{reprocess_id}"
+
+
 def call_workflow_id(call_id: str) -> str:
     """The one workflow of a call."""
     return f"call-{call_id}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
+from workflows.after_types import AfterInput, Page, PageInput, ReprocessEnd, StepInput
 from workflows.call_types import CallSight, GiveUp, SendAgent, Sent
 from workflows.canary_types import TrialInput, TrialResult
 from workflows.host_types import HostInput, Inquest
@@ -97,6 +98,30 @@ async def give_up_call(request: GiveUp) -> None:
 
 
 @activity.defn
-async def finish_call(call_id: str) -> None:
-    """Put the record of a call that is over in order."""
+async def finish_call(call_id: str) -> list[str]:
+    """Put the record of a call that is over in order; the steps that its agent asks for."""
     raise NotImplementedError(call_id)
+
+
+@activity.defn
+async def run_step(request: StepInput) -> None:
+    """Do a step with a call that is over, and keep what came of it; again is fine."""
+    raise NotImplementedError(request)
+
+
+@activity.defn
+async def conclude_call(request: AfterInput) -> None:
+    """The steps of a call are over, as well as they could be done."""
+    raise NotImplementedError(request)
+
+
+@activity.defn
+async def next_calls(request: PageInput) -> Page:
+    """Note how far a wish is; the next calls of it."""
+    raise NotImplementedError(request)
+
+
+@activity.defn
+async def end_reprocess(request: ReprocessEnd) -> None:
+    """Note that a wish is over."""
+    raise NotImplementedError(request)

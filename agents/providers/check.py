@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.config import AgentConfig, OfflineStt, OfflineTts, missing_secrets
+from agents.config import AgentConfig, OfflineStt, OfflineTts, ScriptedLlm, missing_secrets
 from agents.providers.offline.espeak import UnknownVoice, espeak
 from agents.providers.offline.grammar import phrase_problems
 from agents.providers.pointers import pointer
@@ -15,6 +15,11 @@ def check_providers(config: AgentConfig, prefix: str = "/config") -> list[FieldE
     Reads the recogniser's dictionary and asks eSpeak: some 50 ms the first time, so call it on a thread.
     """
     errors = missing_secrets(config, prefix)
+    if config.analysis.wanted and isinstance(config.analyst, ScriptedLlm):
+        detail = (
+            "a scripted model can't tell what a call was about; name one that can, or ask for no analysis"
+        )
+        errors.append(FieldError(pointer(prefix, ["analysis", "llm"]), detail))
     if isinstance(config.stt, OfflineStt):
         if config.language.partition("-")[0].lower() != "en":
             detail = "the offline recogniser knows only English, `en`"

@@ -8,11 +8,11 @@ from typing import Any
 
 from livekit.agents import inference, llm, stt, tts, vad
 
-from agents.config import AgentConfig, OfflineStt, OfflineTts, ScriptedLlm
+from agents.config import AgentConfig, OfflineStt, OfflineTts
+from agents.providers.models import llm_of
 from agents.providers.offline.stt import OfflineSTT
 from agents.providers.offline.tts import OfflineTTS
-from agents.providers.openai.build import openai_llm, openai_stt, openai_tts
-from agents.providers.scripted.llm import ScriptedLLM
+from agents.providers.openai.build import openai_stt, openai_tts
 
 
 def build_vad() -> vad.VAD:
@@ -29,9 +29,7 @@ def build_stt(config: AgentConfig, *, vad: vad.VAD) -> stt.STT[Any]:
 
 def build_llm(config: AgentConfig) -> llm.LLM[Any]:
     """Raises ValueError for options that can't work."""
-    if isinstance(config.llm, ScriptedLlm):
-        return ScriptedLLM(config.llm.options)
-    return openai_llm(config.llm.options)
+    return llm_of(config.llm)
 
 
 def build_tts(config: AgentConfig) -> tts.TTS[Any]:

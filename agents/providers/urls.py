@@ -34,3 +34,10 @@ def http_url(url: str) -> str:
 def livekit_url(url: str) -> str:
     """A LiveKit server's URL."""
     return _checked(url, ("http", "https", "ws", "wss"))
+
+
+def bucket_url(url: str) -> str:
+    """A bucket of S3-compatible storage, with or without a prefix."""
+    if urlsplit(url).query or urlsplit(url).fragment:
+        raise ValueError("must be a bucket and a prefix alone, as in s3://bucket/prefix")
+    return _checked(url, ("s3",))

@@ -37,6 +37,16 @@ class Conversation:
         spoken = [item for item in self.items if isinstance(item, ChatMessage)]
         return bool(spoken) and (spoken[-1].role == "user" or _cut_off(spoken[-1]))
 
+    def has_heard(self, text: str) -> bool:
+        """Whether the caller was told this, to the end."""
+        return any(
+            isinstance(item, ChatMessage)
+            and item.role == "assistant"
+            and not item.interrupted
+            and item.text_content == text
+            for item in self.items
+        )
+
     def context(self) -> ChatContext:
         """For the agent that goes on."""
         return ChatContext(list(self.items))

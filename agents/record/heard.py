@@ -129,7 +129,10 @@ class Listener:
         self._recorder.note("user_state", change, event.created_at)
 
     def _on_usage(self, event: SessionUsageUpdatedEvent) -> None:
-        used = [each.model_dump(mode="json", exclude_defaults=True) for each in event.usage.model_usage]
+        used = [
+            {"type": each.type, **each.model_dump(mode="json", exclude_defaults=True)}
+            for each in event.usage.model_usage
+        ]
         self._recorder.used({"models": used})
 
     def _on_error(self, event: ErrorEvent) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from api.schemas.base import Answer, Body, printable_lines
-from db.models import CallRow, DraftRow, TurnRow
+from db.models import AnalysisRow, CallRow, DraftRow, RecordingRow, TurnRow
 
 
 class Latencies(Answer):
@@ -75,6 +75,65 @@ class SpeakingAnswer(Answer):
         return cls(role="user" if row.role == "user" else "agent", text=row.text, at=row.at)
 
 
+class RecordingAnswer(Answer):
+    """What was heard while one agent was in the call."""
+
+    attempt: int
+    state: Literal["storing", "stored", "lost"]
+    """`lost`: its agent was, before anything of it was written."""
+    seconds: float | None
+    size: int | None
+    """In bytes."""
+    started_at: datetime | None
+    salvaged: bool
+    """Its agent was lost: what it had not written yet, some seconds, is missing."""
+    notice: str | None
+    """What the caller was told of it."""
+    url: str | None
+    """Where to get it, beside this API."""
+
+    @classmethod
+    def of(cls, row: RecordingRow) -> RecordingAnswer:
+        """The answer for a row."""
+        url = f"/api/calls/{row.call_id}/recording?attempt={row.attempt}"
+        return cls(
+            attempt=row.attempt,
+            state=row.state,
+            seconds=row.seconds,
+            size=row.size,
+            started_at=row.started_at,
+            salvaged=row.salvaged,
+            notice=row.notice,
+            url=url if row.state == "stored" else None,
+        )
+
+
+class StepAnswer(Answer):
+    """Something that is done with a call when it is over."""
+
+    step: str
+    state: Literal["running", "done", "failed", "skipped"]
+    at: datetime
+    attempt: int
+    """How often it was begun."""
+    result: dict[str, Any] | None
+    """What came of it. While it is done again, and where that fails, what had come of it before."""
+    error: str | None
+    """Why it failed, or was left out."""
+
+    @classmethod
+    def of(cls, row: AnalysisRow) -> StepAnswer:
+        """The answer for a row."""
+        return cls(
+            step=row.step,
+            state=row.state,
+            at=row.at,
+            attempt=row.attempt,
+            result=row.result,
+            error=row.error,
+        )
+
+
 class CallItem(Answer):
     """A call in a list."""
 
@@ -119,6 +178,10 @@ class CallAnswer(CallItem):
     turns: list[TurnAnswer]
     speaking: list[SpeakingAnswer]
     events: list[EventAnswer]
+    recordings: list[RecordingAnswer]
+    """One for each of its agents that made one."""
+    analyses: list[StepAnswer]
+    """What was done with the call when it was over."""
 
 
 class CallPage(Answer):

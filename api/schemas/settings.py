@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from agents.aftercare.cost import Prices
 from agents.providers import urls
 from api.schemas.base import Answer, Body
 
@@ -28,6 +29,12 @@ class SettingsChange(Body):
     langfuse_host: Annotated[Text, AfterValidator(urls.http_url)] | None = None
     langfuse_public_key: Text | None = None
     langfuse_secret_key: Text | Redacted | None = None
+    storage_url: Annotated[Text, AfterValidator(urls.bucket_url)] | None = None
+    storage_endpoint: Annotated[Text, AfterValidator(urls.http_url)] | None = None
+    storage_region: Text | None = None
+    storage_access_key_id: Text | None = None
+    storage_secret_access_key: Text | Redacted | None = None
+    prices: Prices | None = None
 
 
 class SettingsAnswer(Answer):
@@ -39,3 +46,11 @@ class SettingsAnswer(Answer):
     langfuse_host: str | None
     langfuse_public_key: str | None
     langfuse_secret_key: dict[str, Any]
+    storage_url: str | None
+    """The bucket in which recordings are kept; null: where the environment says."""
+    storage_endpoint: str | None
+    storage_region: str | None
+    storage_access_key_id: str | None
+    storage_secret_access_key: dict[str, Any]
+    prices: Prices | None
+    """What models cost; where it is set, each call that is over gets its cost."""

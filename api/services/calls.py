@@ -15,7 +15,9 @@ from api.schemas.calls import (
     CallPage,
     EventAnswer,
     MessageAnswer,
+    RecordingAnswer,
     SpeakingAnswer,
+    StepAnswer,
     TurnAnswer,
 )
 from api.services.livekit import LiveKit
@@ -23,8 +25,10 @@ from common.errors import Conflict, FieldError, InvalidInput, NotFound
 from common.status import CallStatus
 from db.models import CallRow
 from db.repositories.agents import AgentRepository
+from db.repositories.analyses import AnalysisRepository
 from db.repositories.calls import OPEN, CallFilter, CallRepository
 from db.repositories.pages import Cursor
+from db.repositories.recordings import RecordingRepository
 from db.repositories.rooms import RoomRepository
 from db.repositories.transcripts import TranscriptRepository
 
@@ -70,7 +74,7 @@ class CallService:
     async def get(self, call_id: str) -> CallAnswer:
         """One call with its turns and events."""
         async with self.postgres.begin() as db_session:
-            return await _answer(db_session, await CallRepository(db_session).get(_id(call_id)))
+            return await _answer(db_session, await CallRepository(db_session).get(id_of(call_id)))
 
     async def end(self, call_id: str, actor: str) -> CallAnswer:
         """End a call for everybody in it; one that is over stays as it is.
@@ -79,7 +83,7 @@ class CallService:
             LiveKitError: LiveKit did not end the room; the call is as it was.
         """
         async with self.postgres.begin() as db_session:
-            row = await CallRepository(db_session).get(_id(call_id))
+            row = await CallRepository(db_session).get(id_of(call_id))
             credentials = await self.livekit.call_credentials(db_session, row)
         if row.status in OPEN:
             await self.livekit.delete_room(credentials, row.room)
@@ -97,7 +101,7 @@ class CallService:
             LiveKitError: LiveKit did not pass it on.
         """
         async with self.postgres.begin() as db_session:
-            row = await CallRepository(db_session).get(_id(call_id))
+            row = await CallRepository(db_session).get(id_of(call_id))
             credentials = await self.livekit.call_credentials(db_session, row)
         if row.status not in OPEN:
             raise Conflict(f"Call {row.id} is over.")
@@ -119,6 +123,8 @@ async def _answer(db_session: AsyncSession, row: CallRow) -> CallAnswer:
         turns=[TurnAnswer.of(number, turn) for number, turn in enumerate(turns, 1)],
         speaking=[SpeakingAnswer.of(each) for each in await transcripts.drafts(row.id)],
         events=await _events(db_session, row),
+        recordings=[RecordingAnswer.of(each) for each in await RecordingRepository(db_session).of(row.id)],
+        analyses=[StepAnswer.of(each) for each in await AnalysisRepository(db_session).of(row.id)],
     )
     return answer
 
@@ -136,7 +142,8 @@ async def _events(db_session: AsyncSession, row: CallRow) -> list[EventAnswer]:
     return sorted([*said, *noted], key=lambda each: each.at)
 
 
-def _id(text: str) -> UUID:
+def id_of(text: str) -> UUID:
+    """A call's id. Raises NotFound for what can't be one."""
     try:
         return UUID(text)
     except ValueError:

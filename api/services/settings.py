@@ -1,17 +1,26 @@
-"""Global settings: LiveKit and LangFuse."""
+"""Global settings: LiveKit, LangFuse, the storage of recordings, and prices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents.aftercare.cost import Prices
 from agents.providers.secrets import hint
 from api.postgres import Postgres
 from api.schemas.settings import Redacted, SettingsAnswer, SettingsChange
 from common.errors import FieldError, InvalidInput
 from db.repositories.settings import PLAIN_KEYS, SECRET_KEYS, SettingRepository, StoredSettings
 
-_HOST_OF_SECRET = {"livekit_api_secret": "livekit_url", "langfuse_secret_key": "langfuse_host"}
-_POINTERS = {"livekit_api_secret": "/livekitApiSecret", "langfuse_secret_key": "/langfuseSecretKey"}
+_HOST_OF_SECRET = {
+    "livekit_api_secret": "livekit_url",
+    "langfuse_secret_key": "langfuse_host",
+    "storage_secret_access_key": "storage_endpoint",
+}
+_POINTERS = {
+    "livekit_api_secret": "/livekitApiSecret",
+    "langfuse_secret_key": "/langfuseSecretKey",
+    "storage_secret_access_key": "/storageSecretAccessKey",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,9 @@ def _wanted(change: SettingsChange, before: StoredSettings) -> dict[str, str | N
     wanted: dict[str, str | None] = {}
     for key in change.model_fields_set:
         value = getattr(change, key)
-        if not isinstance(value, Redacted):
+        if isinstance(value, Prices):
+            wanted[key] = value.model_dump_json(by_alias=True)
+        elif not isinstance(value, Redacted):
             wanted[key] = value
         elif not value.set:
             wanted[key] = None
@@ -66,7 +77,14 @@ def _moved(secret: str, wanted: dict[str, str | None], before: StoredSettings) -
     return None
 
 
+def prices_of(stored: StoredSettings) -> Prices | None:
+    """The price table, where there is one."""
+    text = stored.get("prices")
+    return Prices.model_validate_json(text) if text else None
+
+
 def _answer(stored: StoredSettings) -> SettingsAnswer:
-    plain = {key: stored.get(key) for key in PLAIN_KEYS}
+    plain: dict[str, object] = {key: stored.get(key) for key in PLAIN_KEYS}
+    plain["prices"] = prices_of(stored)
     secrets = {key: hint(stored.get(key)) for key in SECRET_KEYS}
     return SettingsAnswer.model_validate(plain | secrets)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from livekit import api
 from pydantic import AfterValidator, Field
 
+from agents.aftercare_config import RecordingConfig
 from agents.dispatch import Dispatch
 from api.postgres import Postgres
 from api.schemas.base import Answer, Body, Name
@@ -58,6 +59,8 @@ class CallToken(Answer):
     call_id: UUID
     identity: str
     expires_at: datetime
+    recording_notice: str | None
+    """What to tell the caller before the call: it is recorded. Null where it is not, or where others tell."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class TokenService:
             call_id=place.call_id,
             identity=place.identity,
             expires_at=datetime.now(UTC) + TOKEN_LIFETIME,
+            recording_notice=notice_of(version.config),
         )
 
     def _choice(self, agent: AgentRow) -> tuple[int, UUID | None]:
@@ -136,6 +140,12 @@ class TokenService:
         if trial is not None and share is not None and self.draw() * 100 < share:
             return trial, agent.canary_deployment_id
         return agent.live_version, agent.live_deployment_id
+
+
+def notice_of(config: Mapping[str, Any]) -> str | None:
+    """What callers of a version are told of its recording."""
+    recording = config.get("recording")
+    return RecordingConfig.model_validate(recording).notice if recording else None
 
 
 def sign(credentials: LiveKitCredentials, place: Place, request: TokenRequest) -> str:

@@ -3,6 +3,7 @@
 from db.models.agent import AgentRow
 from db.models.agent_log import AgentLogRow
 from db.models.agent_version import AgentVersionRow
+from db.models.analysis import AnalysisRow
 from db.models.base import Base
 from db.models.call import CallRow
 from db.models.call_count import CallCountRow
@@ -15,8 +16,10 @@ from db.models.erasure import ErasureRow
 from db.models.event import NUMBERS, EventRow
 from db.models.host import HostRow
 from db.models.livekit_event import LiveKitEventRow
+from db.models.recording import RecordingRow
 from db.models.repair import RepairRow
 from db.models.replica import ReplicaRow
+from db.models.reprocess import ReprocessRow
 from db.models.setting import SettingRow
 from db.models.turn import TurnRow
 from db.models.webhook_attempt import WebhookAttemptRow
@@ -28,6 +31,7 @@ __all__ = [
     "AgentLogRow",
     "AgentRow",
     "AgentVersionRow",
+    "AnalysisRow",
     "Base",
     "CallCountRow",
     "CallEventRow",
@@ -42,8 +46,10 @@ __all__ = [
     "EventRow",
     "HostRow",
     "LiveKitEventRow",
+    "RecordingRow",
     "RepairRow",
     "ReplicaRow",
+    "ReprocessRow",
     "SettingRow",
     "TransitionRow",
     "TurnRow",

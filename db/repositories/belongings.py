@@ -1,7 +1,6 @@
 """What belongs to a call and is deleted with what was said in it, or before it.
 
-Recordings plug in here: whoever stores them adds a `Recordings` to `RECORDINGS`. Retention and erasure know
-nothing else of them.
+Whoever keeps something else of calls adds it here. Retention and erasure know nothing else of it.
 """
 
 from __future__ import annotations
@@ -12,11 +11,20 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from db.models import AgentLogRow, CallEventRow, CallRow, DraftRow, LiveKitEventRow, TurnRow
+from db.models import (
+    AgentLogRow,
+    AnalysisRow,
+    CallEventRow,
+    CallRow,
+    DraftRow,
+    LiveKitEventRow,
+    RecordingRow,
+    TurnRow,
+)
 
 
 class Belonging(Protocol):
@@ -80,6 +88,28 @@ class RoomEvents:
         return await _delete(db_session, LiveKitEventRow, LiveKitEventRow.room.in_(rooms))
 
 
+@dataclass(frozen=True)
+class SoundFiles:
+    """Recordings. A row that has lost its call is deleted with its file by whoever looks after the storage."""
+
+    name: str = "recordings"
+
+    async def erase(self, db_session: AsyncSession, call_ids: Sequence[UUID]) -> int:
+        """Part them from their calls."""
+        theirs = update(RecordingRow).where(RecordingRow.call_id.in_(call_ids)).values(call_id=None)
+        result: Any = await db_session.execute(theirs.execution_options(synchronize_session=False))
+        return int(result.rowcount)
+
+    async def old(
+        self, db_session: AsyncSession, agent_id: UUID, before: datetime, limit: int
+    ) -> Sequence[UUID]:
+        """Some of the calls of an agent that have any, and were made before then."""
+        recorded = exists().where(RecordingRow.call_id == CallRow.id)
+        theirs = (CallRow.agent_id == agent_id, CallRow.created_at < before, recorded)
+        statement = select(CallRow.id).where(*theirs).order_by(CallRow.created_at).limit(limit)
+        return (await db_session.execute(statement)).scalars().all()
+
+
 async def _delete(db_session: AsyncSession, table: Any, *which: Any) -> int:
     statement = delete(table).where(*which).execution_options(synchronize_session=False)
     result: Any = await db_session.execute(statement)
@@ -90,10 +120,11 @@ TRANSCRIPT: tuple[Belonging, ...] = (
     Rows("turns", TurnRow.call_id),
     Rows("events", CallEventRow.call_id),
     Rows("drafts", DraftRow.call_id),
+    Rows("analyses", AnalysisRow.call_id),
 )
 """What was said and done, and what was taken out of it."""
 
-RECORDINGS: tuple[Recordings, ...] = ()
+RECORDINGS: tuple[Recordings, ...] = (SoundFiles(),)
 
 TRACES: tuple[Belonging, ...] = (LogLines(), RoomEvents())
 """What else there is of a call."""

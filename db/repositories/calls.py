@@ -172,6 +172,10 @@ class CallRepository:
         )
         return (await self._db_session.execute(select(ended.c.id).add_cte(news))).scalars().all()
 
+    async def in_room(self, room: str) -> CallRow | None:
+        """The call of a room, open or over."""
+        return (await self._db_session.execute(select(CallRow).where(CallRow.room == room))).scalar()
+
     async def id_of(self, room: str) -> UUID | None:
         """The call of a room."""
         return (await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))).scalar()

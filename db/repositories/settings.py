@@ -11,8 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.crypto import SecretBox
 from db.models import SettingRow
 
-SECRET_KEYS = frozenset({"livekit_api_secret", "langfuse_secret_key"})
-PLAIN_KEYS = frozenset({"livekit_url", "livekit_api_key", "langfuse_host", "langfuse_public_key"})
+SECRET_KEYS = frozenset({"livekit_api_secret", "langfuse_secret_key", "storage_secret_access_key"})
+PLAIN_KEYS = frozenset(
+    {
+        "livekit_url",
+        "livekit_api_key",
+        "langfuse_host",
+        "langfuse_public_key",
+        "storage_url",
+        "storage_endpoint",
+        "storage_region",
+        "storage_access_key_id",
+        "prices",
+    }
+)
 KEYS = SECRET_KEYS | PLAIN_KEYS
 
 

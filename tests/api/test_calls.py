@@ -42,7 +42,7 @@ async def test_a_token_needs_no_key_and_no_temporal(settings: Settings, client: 
         reply = await stranger.post(TOKEN, json={"agentId": agent["slug"], "participantName": "Zoë"})
     assert reply.status_code == 200
     data = reply.json()["result"]["data"]
-    assert set(data) == {"token", "url", "room", "callId", "identity", "expiresAt"}
+    assert set(data) == {"token", "url", "room", "callId", "identity", "expiresAt", "recordingNotice"}
     claims = jwt.decode(data["token"], LIVEKIT_SECRET, algorithms=["HS256"])
     assert claims["video"]["room"] == data["room"] == f"call-{data['callId']}"
     assert claims["roomConfig"]["agents"][0]["agentName"] == f"{agent['slug']}@v1"

@@ -19,6 +19,8 @@ LIVEKIT = {"livekitUrl": "wss://one.example", "livekitApiKey": "key", "livekitAp
 async def _cleared(client: Client) -> None:
     keys = ("livekitUrl", "livekitApiKey", "livekitApiSecret")
     keys += ("langfuseHost", "langfusePublicKey", "langfuseSecretKey")  # type: ignore[assignment]
+    keys += ("storageUrl", "storageEndpoint", "storageRegion", "storageAccessKeyId")  # type: ignore[assignment]
+    keys += ("storageSecretAccessKey", "prices")  # type: ignore[assignment]
     assert (await client.put("/api/settings", json=dict.fromkeys(keys))).status_code == 200
 
 
@@ -86,3 +88,42 @@ async def test_clearing_the_server_first_is_no_way_around(client: Client) -> Non
 )
 async def test_rubbish(client: Client, change: dict[str, Any]) -> None:
     problem(await client.put("/api/settings", json=change), 400)
+
+
+BUCKET = {
+    "storageUrl": "s3://calls/recordings",
+    "storageEndpoint": "https://minio.example",
+    "storageAccessKeyId": "key",
+    "storageSecretAccessKey": SECRET,
+}
+
+
+async def test_a_bucket_for_recordings_and_its_secret(client: Client) -> None:
+    shown = await _put(client, **BUCKET)
+    assert shown["storageUrl"] == "s3://calls/recordings"
+    assert shown["storageSecretAccessKey"] == {"set": True, "hint": "…2024"}
+    response = await client.put("/api/settings", json={"storageEndpoint": "https://evil.example"})
+    (error,) = problem(response, 400)["errors"]
+    assert error["pointer"] == "/storageSecretAccessKey"
+
+
+@pytest.mark.parametrize("url", ["file:///etc", "/etc", "s3://", "s3://a/b?c=d", "https://bucket"])
+async def test_only_a_bucket_can_be_named(client: Client, url: str) -> None:
+    response = await client.put("/api/settings", json={"storageUrl": url})
+    (error,) = problem(response, 400)["errors"]
+    assert error["pointer"] == "/storageUrl"
+
+
+PRICE = {"kind": "llm", "provider": "api.openai.com", "model": "*", "perMillionInputTokens": 0.4}
+
+
+async def test_a_price_table(client: Client) -> None:
+    shown = await _put(client, prices={"currency": "EUR", "models": [PRICE]})
+    (price,) = shown["prices"]["models"]
+    assert price["provider"] == "api.openai.com"
+    assert price["perMillionInputTokens"] == 0.4
+    assert await _put(client, prices=shown["prices"]) == shown
+    assert (await _put(client, prices=None))["prices"] is None
+    response = await client.put("/api/settings", json={"prices": {"models": [PRICE | {"model": 5}]}})
+    (error,) = problem(response, 400)["errors"]
+    assert error["pointer"] == "/prices/models/0/model"

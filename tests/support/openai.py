@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,9 @@ class OpenAIServer:
         self.asked: list[dict[str, Any]] = []
         self.refusal: str | None = None
         """What chat answers with status 401, if so; `{key}` in it is the key that was sent."""
+        self.words = ("It ", "ships ", "today.")
+        self.tool: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        """What chat submits when it is asked to use a tool: that tool's arguments, by what was asked."""
 
     def app(self) -> web.Application:
         """Its routes."""
@@ -39,18 +42,27 @@ class OpenAIServer:
             return web.json_response({"error": {"message": said}}, status=401)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        for word in ("It ", "ships ", "today."):
-            choice = {"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}
+        for delta, reason in self._deltas(self.asked[-1]):
             chunk: dict[str, Any] = {
                 "id": "c1",
                 "object": "chat.completion.chunk",
                 "created": 1,
                 "model": "m",
             }
-            chunk["choices"] = [choice]
+            chunk["choices"] = [{"index": 0, "delta": delta, "finish_reason": reason}]
             await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
         await response.write(b"data: [DONE]\n\n")
         return response
+
+    def _deltas(self, asked: dict[str, Any]) -> list[tuple[dict[str, Any], str | None]]:
+        if self.tool is None or not asked.get("tools"):
+            return [({"role": "assistant", "content": word}, None) for word in self.words]
+        function = {
+            "name": asked["tools"][0]["function"]["name"],
+            "arguments": json.dumps(self.tool(asked)),
+        }
+        call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+        return [({"role": "assistant", "tool_calls": [call]}, None), ({}, "tool_calls")]
 
     async def transcribe(self, request: web.Request) -> web.Response:
         """The same question, whatever was recorded."""

@@ -24,6 +24,13 @@ class Receiver:
     paths: set[str] = field(default_factory=set)
     bodies: list[bytes] = field(default_factory=list)
     """Each export whole, uncompressed."""
+    scores: list[dict[str, Any]] = field(default_factory=list)
+
+    async def take_score(self, request: web.Request) -> web.Response:
+        """One score of a call."""
+        self.authorizations.add(request.headers.get("Authorization", ""))
+        self.scores.append(await request.json())
+        return web.json_response({"id": self.scores[-1]["id"]})
 
     async def take(self, request: web.Request) -> web.Response:
         """One export."""
@@ -58,6 +65,7 @@ async def receiving() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     app = web.Application()
     app.router.add_post("/api/public/otel/v1/traces", receiver.take)
+    app.router.add_post("/api/public/scores", receiver.take_score)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -30,10 +30,12 @@ from tests.support.recoveries import COMEBACK
 from workflows.policy import (
     CONTROL_QUEUE,
     HEARTBEAT_TIMEOUT,
+    after_workflow_id,
     agent_workflow_id,
     call_workflow_id,
     host_workflow_id,
     replica_workflow_id,
+    reprocess_workflow_id,
 )
 from workflows.reconcile_types import RoundInput
 
@@ -57,6 +59,7 @@ async def record() -> None:
             headers = {"Authorization": f"Bearer {stack.api_key}"}
             async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
                 await _calls(Platform(stack, http))
+                await _after(Platform(stack, http))
                 await _live(Platform(stack, http))
                 await _hosts(Platform(stack, http))
                 await _canaries(Platform(stack, http))
@@ -80,6 +83,32 @@ async def _calls(platform: Platform) -> None:
         handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
         await handle.result()
         await _keep(client, name, handle.id)
+    await platform.stop(agent["id"])
+
+
+async def _after(platform: Platform) -> None:
+    """A call with steps to do when it is over, of which one fails for good; and steps that are done again."""
+    client = await Client.connect(platform.stack.temporal_address)
+    analysis = {"summary": True, "judges": [{"name": "safety"}]}
+    nobody = {"provider": "openai", "options": {"baseUrl": "http://127.0.0.1:9/v1"}}
+    agent = await platform.deployed("after", recording={"enabled": True}, analysis=analysis | {"llm": nobody})
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears("Hello, how can I help?")
+    handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
+    run = await handle.describe()
+    await handle.result()
+    await _keep(client, "call-with-steps", handle.id)
+    body = {"calls": [token["callId"]], "steps": ["transcript", "cost"]}
+    again = await platform.call("POST", "/api/calls/reprocess", body, expect=202)
+    pages = client.get_workflow_handle(reprocess_workflow_id(again["id"]))
+    first = await pages.describe()
+    await pages.result()
+    await _keep(client, "reprocess", pages.id)
+    await _keep(client, "reprocess-page", pages.id, first.run_id)
+    after = after_workflow_id(token["callId"], run.run_id)
+    await client.get_workflow_handle(after).result()  # a step that fails takes its time: some ten minutes
+    await _keep(client, "after", after)
     await platform.stop(agent["id"])
 
 
@@ -151,10 +180,10 @@ def new_file(folder: Path, name: str) -> Path:
     return next(path for path in (folder / f"{each}.json" for each in names) if not path.exists())
 
 
-async def _keep(client: Client, name: str, workflow_id: str) -> None:
+async def _keep(client: Client, name: str, workflow_id: str, run_id: str | None = None) -> None:
     if WANTED and name not in WANTED:
         return
-    history = await client.get_workflow_handle(workflow_id).fetch_history()
+    history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
     text = json.dumps(_without_traces(history.to_json_dict()), indent=1, sort_keys=True)
     path = new_file(HISTORIES, name)
     path.write_text(text + "\n")

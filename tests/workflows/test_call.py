@@ -41,6 +41,8 @@ class CallWorld:
     sent: list[SendAgent] = field(default_factory=list)
     given_up: list[GiveUp] = field(default_factory=list)
     finished: int = 0
+    steps: list[str] = field(default_factory=list)
+    """What is to be done with the call when it is over."""
     call: CallInput = field(default_factory=lambda: CallInput(str(uuid.uuid4()), "a", "slug", "room", 0.2))
 
     @activity.defn
@@ -70,10 +72,11 @@ class CallWorld:
         self.given_up.append(request)
 
     @activity.defn
-    async def finish_call(self, call_id: str) -> None:
+    async def finish_call(self, call_id: str) -> list[str]:
         """Note it."""
         assert call_id == self.call.call_id
         self.finished += 1
+        return self.steps
 
     @property
     def news(self) -> CallNews:

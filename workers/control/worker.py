@@ -13,11 +13,14 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.aftercare import AftercareActivities
 from activities.control import ControlActivities
 from activities.delivering import Delivering
 from activities.left_alone import LeftAlone
 from activities.reconcile import ReconcileActivities
 from activities.recovery import CallActivities
+from activities.reprocess import ReprocessActivities
+from activities.steps import Steps
 from activities.trials import TrialActivities
 from activities.watch import WatchActivities
 from agents.config import AgentConfig, OfflineStt
@@ -30,18 +33,31 @@ from workers.agent_logs import kept_agent_logs
 from workers.control.outbox import Outbox
 from workers.control.schedule import keep_schedule
 from workers.process import POLLERS, connect, run_process, run_until_stopped, running, stop_requested
+from workflows.after import AftercareWorkflow
 from workflows.agent import AgentWorkflow
 from workflows.call import CallWorkflow
 from workflows.call_wishes import CallNews
 from workflows.host import HostWorkflow
-from workflows.policy import CONTROL_QUEUE, STICKY_TIMEOUT
+from workflows.policy import AFTER_QUEUE, CONTROL_QUEUE, STICKY_TIMEOUT
 from workflows.reconcile import ReconcileWorkflow
 from workflows.replica import ReplicaWorkflow
+from workflows.reprocess import ReprocessWorkflow
 
 logger = logging.getLogger(__name__)
 
 WARM_UP = OfflineStt(options=OfflineSttOptions(grammar=["hello"]))
-WORKFLOWS = [AgentWorkflow, CallWorkflow, HostWorkflow, ReconcileWorkflow, ReplicaWorkflow]
+WORKFLOWS = [
+    AftercareWorkflow,
+    AgentWorkflow,
+    CallWorkflow,
+    HostWorkflow,
+    ReconcileWorkflow,
+    ReplicaWorkflow,
+    ReprocessWorkflow,
+]
+
+AFTER_AT_ONCE = 20
+"""Steps that are done at the same time with calls that are over. Most of them wait for a model."""
 
 
 def control_worker(
@@ -82,6 +98,18 @@ def control_worker(
     )
 
 
+def after_worker(client: Client, after: AftercareActivities, reprocess: ReprocessActivities) -> Worker:
+    """The worker for calls that are over, not yet running: with slots of its own, for its work is slow."""
+    return Worker(
+        client,
+        task_queue=AFTER_QUEUE,
+        activities=[after.run_step, after.conclude_call, reprocess.next_calls, reprocess.end_reprocess],
+        max_concurrent_activities=AFTER_AT_ONCE,
+        activity_task_poller_behavior=POLLERS,
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )
+
+
 async def run(settings: Settings) -> None:
     """Work until SIGTERM."""
     stop = stop_requested()
@@ -99,8 +127,10 @@ async def run(settings: Settings) -> None:
             calls = CallActivities(database, settings, http)
             reconciler = ReconcileActivities(client, database, settings, http)
             worker = control_worker(client, activities, watch, trials, reconciler, calls)
+            aftercare = AftercareActivities(database, Steps(database, settings, http))
+            after = after_worker(client, aftercare, ReprocessActivities(database))
             logs, outbox = kept_agent_logs(database, "control"), emptied_outbox(settings)
-            async with logs, outbox, keep_schedule(client), running(worker) as ended:
+            async with logs, outbox, keep_schedule(client), running(worker, after) as ended:
                 logger.info("control worker ready")
                 await run_until_stopped(stop, ended)
     finally:

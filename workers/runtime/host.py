@@ -24,6 +24,7 @@ from activities.hosting import HostActivities
 from activities.lease import Lease
 from activities.left_alone import LeftAlone
 from activities.losses import Losses
+from activities.recordings import Keeper
 from activities.recovery import CallActivities
 from activities.stay import Tenant
 from activities.watch import HandOn, worker_identity
@@ -193,10 +194,12 @@ async def once(work: Awaitable[None]) -> None:
 
 async def host(activities: HostActivities, since: datetime, stop: asyncio.Event) -> None:
     """Take agents until `stop`; return when the last call is over. Since `since` the host's name is ours."""
+    keeper = Keeper(activities.host, activities.database, activities.settings)
     minding = (
         Presence(activities.database, activities.lease, activities.door).keep(),
         activities.lease.watch(),
         mind_the_lost(activities),
+        keeper.keep(activities.facilities.pool.closed),
         once(asyncio.shield(activities.facilities.ready)),
     )
     workers = running(*host_workers(activities.client, activities))
@@ -209,6 +212,7 @@ async def host(activities: HostActivities, since: datetime, stop: asyncio.Event)
             logger.info("going: handing over", extra={"agents": len(activities.tenants)})
     finally:
         await activities.close()
+        await keeper.close()
 
 
 def main() -> None:
