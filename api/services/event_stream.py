@@ -32,7 +32,7 @@ POLL_SECONDS = 5.0
 PUBLISH_SECONDS = 0.25
 AWAY_SECONDS = 2.0
 BEGIN_SECONDS = 5.0
-"""How long who comes while the API starts waits to be let in: a browser's EventSource gives up on a refusal."""
+"""How long who comes while the API starts waits to be let in: an EventSource gives up on a refusal."""
 
 PAGE = 200
 

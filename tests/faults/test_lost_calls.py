@@ -24,7 +24,7 @@ HOST_SECONDS = 10.0
 
 
 RESTART_SECONDS = 45.0
-"""The supervisor waits longer for a host that has died or was stopped a moment ago, as in the tests before."""
+"""The supervisor waits longer for a host that has died or was stopped a moment ago, as in tests before."""
 
 
 async def _goes_on(platform: Platform, caller: Caller, token: Json) -> None:
