@@ -31,6 +31,9 @@ POLL_SECONDS = 5.0
 """Between two looks although nothing was heard."""
 PUBLISH_SECONDS = 0.25
 AWAY_SECONDS = 2.0
+BEGIN_SECONDS = 5.0
+"""How long who comes while the API starts waits to be let in: an EventSource gives up on a refusal."""
+
 PAGE = 200
 
 KEPT = timedelta(days=7)
@@ -93,6 +96,7 @@ class EventStream:
         self._position: int | None = None
         """The number up to which followers were given all."""
         self._woken = asyncio.Event()
+        self._reading = asyncio.Event()
 
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
@@ -145,6 +149,7 @@ class EventStream:
             events = EventRepository(db_session)
             if self._position is None:
                 self._position = (await events.span()).last
+                self._reading.set()
             rows = await events.read(self._position, _EVER, EventFilter(), PAGE)
         for row in rows:
             frame = frame_of(row)
@@ -176,6 +181,7 @@ class EventStream:
         kinds, after = _kinds(query.kinds), _last_id(query.last_event_id)
         if len(self._followers) >= MOST_FOLLOWERS:
             raise NoCapacity("Too many follow events here. Try again in a moment.")
+        await _waited(self._reading, BEGIN_SECONDS)
         async with self.postgres.begin() as db_session:
             agent_id = None
             if query.agent:

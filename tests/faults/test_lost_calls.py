@@ -23,6 +23,10 @@ HOST_SECONDS = 10.0
 """A killed host's callers have."""
 
 
+RESTART_SECONDS = 45.0
+"""The supervisor waits longer for a host that has died or was stopped a moment ago, as in tests before."""
+
+
 async def _goes_on(platform: Platform, caller: Caller, token: Json) -> None:
     """The new agent takes up the conversation, and answers."""
     await caller.hears(COMEBACK)
@@ -61,7 +65,7 @@ async def test_a_host_that_is_started_again_goes_on_with_its_calls(platform: Pla
         await caller.hears(GREETING)
         first = (await caller.agent()).identity
         platform.stack.kill("runtime", signal.SIGKILL)
-        await another_agent(caller, first, seconds=HOST_SECONDS)
+        await another_agent(caller, first, seconds=RESTART_SECONDS)
         await _goes_on(platform, caller, token)
     await platform.reaches(agent["id"], "running", seconds=60)
     await platform.stop(agent["id"])
