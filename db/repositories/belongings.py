@@ -90,7 +90,7 @@ class RoomEvents:
 
 @dataclass(frozen=True)
 class SoundFiles:
-    """Recordings. A row that has lost its call is deleted with its file by whoever looks after the storage."""
+    """Recordings. A row without a call is deleted, with its file, by whoever looks after the storage."""
 
     name: str = "recordings"
 
