@@ -70,7 +70,7 @@ async def test_nothing_of_a_caller_is_left(client: Client, monkeypatch: pytest.M
     receipt = await _erase(client, attributes={"customer": customer})
     assert await _mentions(client, customer) == []
     assert [each["outcome"] for each in receipt["calls"]] == ["erased"] * 2
-    counts = {"turns": 1, "events": 1, "drafts": 1, "logLines": 1, "roomEvents": 0}
+    counts = {"turns": 1, "events": 1, "drafts": 1, "analyses": 0, "logLines": 1, "roomEvents": 0}
     by_call = {each["callId"]: each["deleted"] for each in receipt["calls"]}
     assert by_call == {
         str(calls[0]): counts | {"recordings": 1},
