@@ -63,6 +63,8 @@ async def _begin(
     _leave_when_replaced(recorder, ctx)
     _end_job_with(session, ctx)
     conversation = before.result()
+    if recorder.replaced.is_set():
+        return  # before it could say a word
     agent = Agent(instructions=config.instructions, chat_ctx=conversation.context())
     options = room_io.RoomOptions(
         video_input=False,
@@ -105,7 +107,7 @@ def _speak_first(config: AgentConfig, conversation: Conversation, session: Agent
         return
     if conversation.heard_the_caller:
         session.generate_reply()
-    elif config.greeting:
+    elif config.greeting and not conversation.ends_with(config.greeting):
         session.say(config.greeting)
 
 

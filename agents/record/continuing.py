@@ -37,6 +37,12 @@ class Conversation:
         spoken = [item for item in self.items if isinstance(item, ChatMessage)]
         return bool(spoken) and (spoken[-1].role == "user" or _cut_off(spoken[-1]))
 
+    def ends_with(self, text: str) -> bool:
+        """Whether this was said last, and the caller has heard all its words: its agent died before it could
+        say that it was through."""
+        spoken = [item for item in self.items if isinstance(item, ChatMessage)]
+        return bool(spoken) and spoken[-1].role == "assistant" and _words(spoken[-1]) == text.split()
+
     def has_heard(self, text: str) -> bool:
         """Whether the caller was told this, to the end."""
         return any(
@@ -50,6 +56,10 @@ class Conversation:
     def context(self) -> ChatContext:
         """For the agent that goes on."""
         return ChatContext(list(self.items))
+
+
+def _words(message: ChatMessage) -> list[str]:
+    return (message.text_content or "").split()
 
 
 def _cut_off(message: ChatMessage) -> bool:

@@ -23,16 +23,11 @@ HOST_SECONDS = 10.0
 """A killed host's callers have."""
 
 
-RESTART_SECONDS = 45.0
-"""The supervisor waits longer for a host that has died or was stopped a moment ago, as in tests before."""
-
-
-async def _goes_on(platform: Platform, caller: Caller, token: Json, *, asked: bool = True) -> None:
-    """The new agent takes up the conversation, and answers where it is asked."""
+async def _goes_on(platform: Platform, caller: Caller, token: Json) -> None:
+    """The new agent takes up the conversation, and answers."""
     await caller.hears(COMEBACK)
-    if asked:
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER, seconds=25)
+    await caller.speaks(ORDER)
+    await caller.hears(ANSWER, seconds=25)
     call = await settled(platform, token["callId"])
     said = [turn["text"] for turn in call["turns"]]
     assert said[0] == GREETING
@@ -66,9 +61,8 @@ async def test_a_host_that_is_started_again_goes_on_with_its_calls(platform: Pla
         await caller.hears(GREETING)
         first = (await caller.agent()).identity
         platform.stack.kill("runtime", signal.SIGKILL)
-        await another_agent(caller, first, seconds=RESTART_SECONDS)
-        # A host that has just booted has no time for the recogniser: what is heard is enough.
-        await _goes_on(platform, caller, token, asked=False)
+        await another_agent(caller, first, seconds=HOST_SECONDS)
+        await _goes_on(platform, caller, token)
     await platform.reaches(agent["id"], "running", seconds=60)
     await platform.stop(agent["id"])
 
