@@ -111,11 +111,8 @@ class AftercareActivities:
 
     @activity.defn
     async def conclude_call(self, request: AfterInput) -> None:
-        """The steps of a call are over, as well as they could be done.
-
-        This is the one place at which `call.analyzed` is to be told: in this transaction.
-        """
+        """The steps of a call are over, as well as they could be done, and others are told."""
         with told_to_temporal():
             async with self.database.begin() as db_session:
                 steps = [str(step) for step in request.steps]
-                await AnalysisRepository(db_session).give_up(UUID(request.call_id), steps, NOT_TOLD)
+                await AnalysisRepository(db_session).conclude(UUID(request.call_id), steps, NOT_TOLD)

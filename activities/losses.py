@@ -24,7 +24,8 @@ TRY_SECONDS = 5.0
 """Between two tries: Postgres may be away for five minutes."""
 
 CLOSE_SECONDS = 5.0
-AT_ONCE = 4
+AT_ONCE = 16
+"""Losses that are told of at the same time. While Temporal is away, each waits for its answer first."""
 
 
 def input_of(call: CarriedCall, patience_seconds: float) -> CallInput:

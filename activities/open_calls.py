@@ -15,12 +15,10 @@ from common.errors import BionicError
 from common.livekit import LiveKitCredentials
 from common.livekit_server import livekit_server
 from common.settings import Settings
-from db.credentials import resolve_livekit
 from db.engine import Database
 from db.repositories.calls import CallRepository
 from db.repositories.drifts import DriftRepository, OpenCall
 from db.repositories.placements import PlacementRepository
-from db.repositories.settings import SettingRepository
 from workflows.reconcile_types import Drift, Repair
 
 AGE = timedelta(minutes=1)
@@ -79,13 +77,8 @@ class RoomCheck:
     async def _of(self, server: _Server, call: OpenCall) -> LiveKitCredentials:
         if server not in self._credentials:
             async with self.database.begin() as db_session:
-                if call.deployment_id:
-                    placements = PlacementRepository(db_session, self.database.box)
-                    found = await placements.of(call.deployment_id, self.settings)
-                else:
-                    stored = await SettingRepository(db_session, self.database.box).all()
-                    found = resolve_livekit(None, stored, self.settings)
-            self._credentials[server] = found
+                placements = PlacementRepository(db_session, self.database.box)
+                self._credentials[server] = await placements.of(call.deployment_id, self.settings)
         return self._credentials[server]
 
     async def close(self, call: OpenCall) -> list[Repair]:

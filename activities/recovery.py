@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 import aiohttp
 from livekit import api
-from livekit.api.twirp_client import ServerError, ServerErrorCode
 from livekit.protocol.models import ParticipantInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
@@ -22,10 +21,9 @@ from activities.errors import told_to_temporal
 from agents.dispatch import Dispatch
 from common.errors import NotFound
 from common.livekit import LiveKitCredentials
-from common.livekit_server import livekit_server
+from common.livekit_server import if_there, livekit_server
 from common.settings import Settings
 from common.status import CallStatus
-from db.credentials import resolve_livekit
 from db.engine import Database
 from db.models import AgentRow, CallRow
 from db.repositories.agents import AgentRepository
@@ -33,8 +31,6 @@ from db.repositories.calls import OPEN, CallRepository
 from db.repositories.hosts import HostRepository
 from db.repositories.placements import PlacementRepository
 from db.repositories.recoveries import Loss, RecoveryRepository
-from db.repositories.rooms import RoomRepository
-from db.repositories.settings import SettingRepository
 from db.repositories.transcripts import TranscriptRepository
 from workflows.call_types import CallSight, CallState, GiveUp, SendAgent, Sent
 from workflows.policy import HEARTBEAT_TIMEOUT, NO_SHOW
@@ -141,7 +137,7 @@ class CallActivities:
             recoveries = RecoveryRepository(db_session)
             loss = Loss(lost.attempt, lost.reason, lost.crashed)
             taken = await recoveries.take_over(call.id, loss, datetime.now(UTC))
-            attempt = taken.attempt if taken else (await recoveries.call(call.id)).attempt
+            attempt = taken.attempt if taken else (await CallRepository(db_session).get(call.id)).attempt
             avoid = lost.host if request.elsewhere and await _others(db_session, lost.host) else None
         if taken:
             about = {"agent": str(call.agent_id), "room": call.room}
@@ -192,13 +188,10 @@ class CallActivities:
         room = found.call.room
         said = json.dumps({"status": "no agent", "over": request.over}).encode()
         async with livekit_server(found.credentials, self.http) as client:
-            try:
+            with if_there():
                 await client.room.send_data(api.SendDataRequest(room=room, data=said, topic=TOPIC))
                 if request.over:
                     await client.room.delete_room(api.DeleteRoomRequest(room=room))
-            except ServerError as error:
-                if error.code != ServerErrorCode.NOT_FOUND:
-                    raise
 
     @activity.defn
     async def finish_call(self, call_id: str) -> list[str]:
@@ -211,33 +204,28 @@ class CallActivities:
     async def _standing(self, call_id: UUID) -> Standing | None:
         async with self.database.begin() as db_session:
             try:
-                call = await RecoveryRepository(db_session).call(call_id)
+                call = await CallRepository(db_session).get(call_id)
                 agent = await AgentRepository(db_session, self.database.box).get(str(call.agent_id))
             except NotFound:
                 return None
-            return Standing(call, agent, await self._credentials(db_session, call))
-
-    async def _credentials(self, db_session: AsyncSession, call: CallRow) -> LiveKitCredentials:
-        deployment_id = await RoomRepository(db_session).deployment_of(call)
-        if deployment_id is not None:
-            return await PlacementRepository(db_session, self.database.box).of(deployment_id, self.settings)
-        stored = await SettingRepository(db_session, self.database.box).all()
-        return resolve_livekit(None, stored, self.settings)
+            placements = PlacementRepository(db_session, self.database.box)
+            return Standing(call, agent, await placements.of_call(call, self.settings))
 
     async def _room(self, found: Standing) -> Room:
+        room = Room([], [], there=False)
         async with livekit_server(found.credentials, self.http) as client:
-            try:
+            with if_there():
                 request = api.ListParticipantsRequest(room=found.call.room)
-                people = (await client.room.list_participants(request)).participants
-            except ServerError as error:
-                if error.code != ServerErrorCode.NOT_FOUND:
-                    raise
-                return Room([], [], there=False)
-        there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
-        return Room(
-            [each.identity for each in there if each.kind in _CALLERS],
-            [each.identity for each in there if each.kind == ParticipantInfo.Kind.AGENT],
-        )
+                room = _of_people((await client.room.list_participants(request)).participants)
+        return room
+
+
+def _of_people(people: Iterable[ParticipantInfo]) -> Room:
+    there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
+    return Room(
+        [each.identity for each in there if each.kind in _CALLERS],
+        [each.identity for each in there if each.kind == ParticipantInfo.Kind.AGENT],
+    )
 
 
 def _version(found: Standing) -> int | None:
@@ -257,16 +245,10 @@ async def _others(db_session: AsyncSession, host: str | None) -> bool:
 
 async def _remove(client: api.LiveKitAPI, room: str, identity: str) -> None:
     """Take somebody out of a room who may have left it already."""
-    try:
+    with if_there():
         await client.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
-    except ServerError as error:
-        if error.code != ServerErrorCode.NOT_FOUND:
-            raise
 
 
 async def _withdraw(client: api.LiveKitAPI, room: str, dispatch_id: str) -> None:
-    try:
+    with if_there():
         await client.agent_dispatch.delete_dispatch(dispatch_id, room)
-    except ServerError as error:
-        if error.code != ServerErrorCode.NOT_FOUND:
-            raise

@@ -11,6 +11,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
+from common.events import EventKind
+
 _log = logging.getLogger("bionic.api.access")
 _LOGIN_TOKEN = re.compile(r"^/login/.*", re.DOTALL)
 _QUIET = frozenset({"/health", "/metrics"})
@@ -26,6 +28,8 @@ class Gauges:
     agents: dict[str, int]
     active_calls: int
     repairs: dict[str, int]
+    trouble: dict[str, int]
+    """Calls whose agent was replaced, and those to which none came, by the event that says so."""
 
 
 @dataclass
@@ -53,7 +57,19 @@ class Metrics:
             registry=self.registry,
         )
 
-    def render(self, gauges: Gauges) -> bytes:
+        self.trouble = Gauge(
+            "bionic_calls_in_trouble",
+            "How often an agent was replaced in a call, or none came to a caller, within the last 24 hours.",
+            ["event"],
+            registry=self.registry,
+        )
+        self.dropped = Gauge(
+            "bionic_call_news_dropped",
+            "What this process could not tell the workflows of calls since it began.",
+            registry=self.registry,
+        )
+
+    def render(self, gauges: Gauges, news_dropped: int) -> bytes:
         """Everything in Prometheus' text format."""
         self.agents.clear()
         for status, count in gauges.agents.items():
@@ -62,6 +78,9 @@ class Metrics:
         self.repairs.clear()
         for kind, count in gauges.repairs.items():
             self.repairs.labels(kind).set(count)
+        for kind in (EventKind.CALL_RECOVERED, EventKind.CALL_UNANSWERED):
+            self.trouble.labels(kind).set(gauges.trouble.get(kind, 0))
+        self.dropped.set(news_dropped)
         return generate_latest(self.registry)
 
 

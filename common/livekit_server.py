@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 from google.protobuf.message import DecodeError
 from livekit import api
-from livekit.api.twirp_client import ServerError
+from livekit.api.twirp_client import ServerError, ServerErrorCode
 
 from common.errors import LiveKitError, LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
@@ -58,6 +58,16 @@ async def livekit_server(
         raise LiveKitUnreachable(f"{where} did not answer in time. {cure}") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise LiveKitUnreachable(f"{where} can't be reached: {_short(error)}. {cure}") from error
+
+
+@contextmanager
+def if_there() -> Iterator[None]:
+    """Do it to a room, or to somebody in it, unless LiveKit does not know them any more."""
+    try:
+        yield
+    except ServerError as error:
+        if error.code != ServerErrorCode.NOT_FOUND:
+            raise
 
 
 async def check_livekit(credentials: LiveKitCredentials, http: aiohttp.ClientSession) -> None:

@@ -90,6 +90,7 @@ class CallWorkflow:
             self._expecting = patience
 
     def _is_over(self) -> bool:
+        """Asked where the checker of types takes it for settled: a signal may have come while we waited."""
         return self._over
 
     def _news(self) -> bool:

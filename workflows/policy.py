@@ -151,6 +151,8 @@ CALL_TRIES = 5
 """Agents sent in a row of which none stayed, before the caller is told and operators are."""
 
 CALL_TRIES_AT_ONCE = 2
+"""How many of them are sent without a pause before."""
+
 CALL_PAUSE = timedelta(seconds=10)
 """The longest wait between two tries to send an agent."""
 

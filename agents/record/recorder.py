@@ -80,6 +80,8 @@ class CallRecorder:
         self._begun: Begun | None = None
         self._entries: deque[Turn | CallEvent] = deque()
         self._drafts: dict[str, Draft | None] = {}
+        self._speaking: dict[str, datetime] = {}
+        """Since when each role says what is not over yet."""
         self._writing = Batch()
         self._number = 0
         self._usage: dict[str, Any] | None = None
@@ -111,6 +113,7 @@ class CallRecorder:
         """Take a turn into the record."""
         self._keep(turn)
         self._drafts[turn.role] = None
+        self._speaking.pop(turn.role, None)
         self._wake(urgent=True)
 
     def note(self, kind: str, data: dict[str, Any], at: float | None = None) -> None:
@@ -122,8 +125,8 @@ class CallRecorder:
 
     def draft(self, role: str, text: str) -> None:
         """What somebody has said so far of an utterance that goes on."""
-        before = self._drafts.get(role)
-        self._drafts[role] = Draft(role, text, before.at if before else datetime.now(UTC))
+        since = self._speaking.setdefault(role, datetime.now(UTC))
+        self._drafts[role] = Draft(role, text, since)
         self._wake()
 
     def used(self, usage: dict[str, Any]) -> None:
@@ -230,7 +233,6 @@ class CallRecorder:
         self._entries.clear()
         batch.spoken = [role for role, draft in self._drafts.items() if draft is None]
         batch.drafts = [draft for draft in self._drafts.values() if draft is not None]
-        # What goes on keeps its beginning; what is over is forgotten.
         self._drafts.clear()
         self._urgent.clear()
         return batch

@@ -12,4 +12,6 @@ from api.dependencies import TheMetrics, ThePlatform
 async def get_metrics(platform: ThePlatform, metrics: TheMetrics) -> Response[bytes]:
     """What Prometheus scrapes; needs the API key like everything else."""
     gauges = await platform.stats.gauges()
-    return Response(metrics.render(gauges), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(
+        metrics.render(gauges, platform.tokens.board.dropped), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )

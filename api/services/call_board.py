@@ -20,6 +20,7 @@ QUEUE_LIMIT = 10_000
 looks for itself now and then, and hosts tell of agents that are lost."""
 
 AT_ONCE = 16
+SAID_EVERY = 1000
 RETRY_SECONDS = 1.0
 PATIENCE_SECONDS = 300.0
 """For how long it is tried: Temporal may be away for five minutes."""
@@ -63,9 +64,14 @@ class CallBoard:
         try:
             self._queue.put_nowait(tell)
         except asyncio.QueueFull:
-            self.dropped += 1
-            if self.dropped == 1:
-                _log.error("Temporal does not keep up: workflows of calls are not told of all that happens")
+            self._drop("Temporal does not keep up")
+
+    def _drop(self, why: str) -> None:
+        """Count it; said the first time and then for every thousandth, for there may be ten thousand."""
+        if self.dropped % SAID_EVERY == 0:
+            said = {"dropped": self.dropped + 1}
+            _log.error("%s: workflows of calls are not told of all that happens", why, extra=said)
+        self.dropped += 1
 
     @asynccontextmanager
     async def staffed(self) -> AsyncIterator[None]:
@@ -83,10 +89,13 @@ class CallBoard:
         while True:
             tell = await self._queue.get()
             until = clock() + PATIENCE_SECONDS
-            while clock() < until:
+            while True:
                 try:
                     await tell()
-                except (Unavailable, RPCError):
+                except (Unavailable, RPCError) as error:
+                    if clock() > until:
+                        self._drop(f"Temporal is away for too long ({error})")
+                        break
                     await asyncio.sleep(RETRY_SECONDS)
                 except Exception:  # noqa: BLE001 - whatever it is, the next news are other news
                     _log.exception("the workflow of a call could not be told")

@@ -7,18 +7,16 @@ from uuid import UUID
 
 import aiohttp
 from livekit import api
-from livekit.api.twirp_client import ServerError, ServerErrorCode
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
 from common.livekit import TYPED_TOPIC, LiveKitCredentials
-from common.livekit_server import check_livekit, livekit_server
+from common.livekit_server import check_livekit, if_there, livekit_server
 from common.settings import Settings
 from db.credentials import resolve_livekit
 from db.models import AgentRow, CallRow
-from db.repositories.agents import AgentRepository, StoredConfig
+from db.repositories.agents import AgentRepository
 from db.repositories.placements import PlacementRepository
-from db.repositories.rooms import RoomRepository
 from db.repositories.settings import SettingRepository
 
 
@@ -40,7 +38,7 @@ class LiveKit:
 
     async def platform_credentials(self, db_session: AsyncSession) -> LiveKitCredentials:
         """The platform's own, as they are now."""
-        return await self._resolve(db_session, None)
+        return await self._placements(db_session).of(None, self.settings)
 
     async def agent_credentials(
         self, db_session: AsyncSession, agent: AgentRow, deployment_id: UUID | None = None
@@ -51,21 +49,16 @@ class LiveKit:
         """
         if (placed := deployment_id or agent.live_deployment_id) is not None:
             return await self._placements(db_session).of(placed, self.settings)
-        return await self._resolve(db_session, AgentRepository(db_session, self.postgres.box).draft(agent))
+        config = AgentRepository(db_session, self.postgres.box).draft(agent)
+        stored = await SettingRepository(db_session, self.postgres.box).all()
+        return resolve_livekit(config, stored, self.settings)
 
     async def call_credentials(self, db_session: AsyncSession, call: CallRow) -> LiveKitCredentials:
         """Those of the server that a call is on, though its agent may run elsewhere by now."""
-        deployment_id = await RoomRepository(db_session).deployment_of(call)
-        if deployment_id is not None:
-            return await self._placements(db_session).of(deployment_id, self.settings)
-        return await self.platform_credentials(db_session)
+        return await self._placements(db_session).of_call(call, self.settings)
 
     def _placements(self, db_session: AsyncSession) -> PlacementRepository:
         return PlacementRepository(db_session, self.postgres.box)
-
-    async def _resolve(self, db_session: AsyncSession, config: StoredConfig | None) -> LiveKitCredentials:
-        stored = await SettingRepository(db_session, self.postgres.box).all()
-        return resolve_livekit(config, stored, self.settings)
 
     async def check(self, credentials: LiveKitCredentials) -> None:
         """The cheapest question that needs a valid key.
@@ -85,11 +78,8 @@ class LiveKit:
     async def delete_room(self, credentials: LiveKitCredentials, room: str) -> None:
         """End a room for everybody in it; one that is gone already is fine. Raises as `check` does."""
         async with livekit_server(credentials, self.http) as client:
-            try:
+            with if_there():
                 await client.room.delete_room(api.DeleteRoomRequest(room=room))
-            except ServerError as error:
-                if error.code != ServerErrorCode.NOT_FOUND:
-                    raise
 
     async def type_to_agents(self, credentials: LiveKitCredentials, room: str, text: str) -> list[str]:
         """Have the agents in a room hear a text; their identities, none where nobody heard it.
@@ -113,10 +103,8 @@ class LiveKit:
 
 
 async def _participants(client: api.LiveKitAPI, room: str) -> list[api.ParticipantInfo]:
-    try:
+    people: list[api.ParticipantInfo] = []
+    with if_there():  # it may have ended since it was listed
         answer = await client.room.list_participants(api.ListParticipantsRequest(room=room))
-    except ServerError as error:
-        if error.code == ServerErrorCode.NOT_FOUND:
-            return []  # it ended since it was listed
-        raise
-    return list(answer.participants)
+        people += answer.participants
+    return people

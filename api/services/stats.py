@@ -15,6 +15,7 @@ from api.schemas.stats import AgentStatsAnswer, DayFigures, OverviewAnswer, Perc
 from api.services.calls import instant
 from common.errors import FieldError, InvalidInput
 from db.repositories.agents import AgentRepository
+from db.repositories.events import EventRepository
 from db.repositories.repairs import RepairRepository
 from db.repositories.spans import Range, floor_hour
 from db.repositories.stats import StatsRepository
@@ -91,6 +92,7 @@ class StatsService:
                 await stats.agents_by_status(),
                 await stats.active_calls(),
                 await RepairRepository(db_session).by_kind(DEFAULT_RANGE),
+                await EventRepository(db_session).trouble(DEFAULT_RANGE),
             )
 
 

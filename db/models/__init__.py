@@ -13,7 +13,7 @@ from db.models.deployment import DeploymentKind, DeploymentRow, TransitionRow
 from db.models.draft import DraftRow
 from db.models.erased_call import ErasedCallRow
 from db.models.erasure import ErasureRow
-from db.models.event import NUMBERS, EventRow
+from db.models.event import NUMBERS, TROUBLE, EventRow
 from db.models.host import HostRow
 from db.models.livekit_event import LiveKitEventRow
 from db.models.recording import RecordingRow
@@ -28,6 +28,7 @@ from db.models.webhook_endpoint import WebhookEndpointRow
 
 __all__ = [
     "NUMBERS",
+    "TROUBLE",
     "AgentLogRow",
     "AgentRow",
     "AgentVersionRow",

@@ -29,3 +29,5 @@ class AnalysisRow(Base):
     """What came of it; while it is done again, and where that fails, what had come of it before."""
     error: Mapped[str | None]
     """Why it failed, or was left out."""
+    told: Mapped[int | None]
+    """The try that others were told of last."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base
 
+TROUBLE = "kind IN ('call.recovered', 'call.unanswered')"
 NUMBERS = Sequence("event_numbers", metadata=Base.metadata)
 
 
@@ -21,7 +22,10 @@ class EventRow(Base):
     """
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_unnumbered", "id", postgresql_where=text("number IS NULL")),)
+    __table_args__ = (
+        Index("ix_events_unnumbered", "id", postgresql_where=text("number IS NULL")),
+        Index("ix_events_trouble", "kind", "at", postgresql_where=text(TROUBLE)),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     """In the order of writing: of two that are not concurrent, the later one's is higher."""

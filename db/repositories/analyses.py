@@ -11,7 +11,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import AnalysisRow
+from common.events import EventKind
+from db.models import AnalysisRow, CallRow
+from db.repositories.events import told
 
 RUNNING = "running"
 DONE = "done"
@@ -60,8 +62,41 @@ class AnalysisRepository:
         )
         return (await self._db_session.execute(statement)).scalar_one_or_none() is not None
 
-    async def give_up(self, call_id: UUID, steps: Sequence[str], error: str) -> None:
-        """Of these steps nobody has told the end, and nobody will."""
+    async def conclude(self, call_id: UUID, steps: Sequence[str], error: str) -> None:
+        """These steps are over: the event says what came of them. Said again, it is said once.
+
+        `error` is why those failed of which nobody has told the end: nobody will.
+        """
+        await self._give_up(call_id, steps, error)
+        new = (
+            update(AnalysisRow)
+            .where(
+                AnalysisRow.call_id == call_id,
+                AnalysisRow.step.in_(steps),
+                AnalysisRow.told.is_distinct_from(AnalysisRow.attempt),
+            )
+            .values(told=AnalysisRow.attempt)
+            .returning(AnalysisRow.call_id, AnalysisRow.step, AnalysisRow.state)
+            .cte("new")
+        )
+        states = func.jsonb_object_agg(new.c.step, new.c.state).label("states")
+        over = (
+            select(CallRow.id, CallRow.agent_id, CallRow.version, CallRow.room, states)
+            .join(new, new.c.call_id == CallRow.id)
+            .group_by(CallRow.id)
+            .cte("over")
+        )
+        news = told(
+            "news",
+            over,
+            kind=EventKind.CALL_ANALYZED,
+            agent_id=over.c.agent_id,
+            call_id=over.c.id,
+            data={"version": over.c.version, "room": over.c.room, "steps": over.c.states},
+        )
+        await self._db_session.execute(select(func.count()).select_from(news))
+
+    async def _give_up(self, call_id: UUID, steps: Sequence[str], error: str) -> None:
         statement = (
             update(AnalysisRow)
             .where(AnalysisRow.call_id == call_id, AnalysisRow.step.in_(steps), AnalysisRow.state == RUNNING)

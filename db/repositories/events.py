@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.events import TOLD, EventKind
-from db.models import NUMBERS, AgentRow, EventRow, WebhookDeliveryRow, WebhookEndpointRow
+from db.models import NUMBERS, TROUBLE, AgentRow, EventRow, WebhookDeliveryRow, WebhookEndpointRow
 
 CHANNEL = "bionic_events"
 """On which Postgres says that there are new numbers."""
@@ -146,6 +146,15 @@ class EventRepository:
         self._db_session.add(row)
         await self._db_session.flush()
         return row
+
+    async def trouble(self, age: timedelta) -> dict[str, int]:
+        """How often, within `age`, an agent was replaced in a call, or none came: by kind of event."""
+        statement = (
+            select(EventRow.kind, func.count())
+            .where(text(TROUBLE), EventRow.at > func.now() - age)
+            .group_by(EventRow.kind)
+        )
+        return {row[0]: row[1] for row in await self._db_session.execute(statement)}
 
     async def are_new(self) -> bool:
         """Whether events wait for their numbers."""

@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.errors import NotFound
 from common.livekit import LiveKitCredentials
 from common.settings import Settings
+from db.credentials import resolve_livekit
 from db.crypto import SecretBox
-from db.models import DeploymentRow
+from db.models import CallRow, DeploymentRow
+from db.repositories.settings import SettingRepository
 
 
 class PlacementRepository:
@@ -42,12 +44,30 @@ class PlacementRepository:
         )
         await self._db_session.execute(statement)
 
-    async def of(self, deployment_id: UUID, settings: Settings) -> LiveKitCredentials:
-        """Where the deployment runs.
+    async def of_call(self, call: CallRow, settings: Settings) -> LiveKitCredentials:
+        """The server that a call is on, though its agent may run elsewhere by now."""
+        made_with = (
+            select(DeploymentRow.id)
+            .where(
+                DeploymentRow.agent_id == call.agent_id,
+                DeploymentRow.version == call.version,
+                DeploymentRow.livekit.is_not(None),
+                DeploymentRow.created_at <= call.created_at,
+            )
+            .order_by(DeploymentRow.created_at.desc())
+            .limit(1)
+        )
+        return await self.of((await self._db_session.execute(made_with)).scalar_one_or_none(), settings)
+
+    async def of(self, deployment_id: UUID | None, settings: Settings) -> LiveKitCredentials:
+        """Where the deployment runs; for None the platform's own server.
 
         Raises:
             NotFound: it was never validated.
         """
+        if deployment_id is None:
+            stored = await SettingRepository(self._db_session, self._box).all()
+            return resolve_livekit(None, stored, settings)
         statement = select(DeploymentRow.livekit, DeploymentRow.livekit_secret).where(
             DeploymentRow.id == deployment_id
         )

@@ -11,7 +11,6 @@ from sqlalchemy import CTE, Select, and_, case, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.errors import NotFound
 from common.events import EventKind
 from common.status import CallStatus
 from db.models import AgentRow, CallEventRow, CallRow
@@ -161,18 +160,6 @@ class RecoveryRepository:
             data={"reason": literal(reason[:MOST_REASON]), "tries": literal(tries), "over": literal(over)},
         )
         await self._db_session.execute(select(noted.c.call_id).add_cte(news))
-
-    async def call(self, call_id: UUID) -> CallRow:
-        """One call, as it is now.
-
-        Raises:
-            NotFound: there is none.
-        """
-        statement = select(CallRow).where(CallRow.id == call_id).execution_options(populate_existing=True)
-        row = (await self._db_session.execute(statement)).scalar_one_or_none()
-        if row is None:
-            raise NotFound(f"There is no call {call_id}.")
-        return row
 
     async def in_room(self, room: str) -> CarriedCall | None:
         """The open call of a room."""

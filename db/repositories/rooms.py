@@ -80,18 +80,3 @@ class RoomRepository:
             select(each.c.id, each.c.livekit_secret).order_by(each.c.created_at.desc()).limit(_MAX_PLACED)
         )
         return [PlacedSecret(*row) for row in await self._db_session.execute(statement)]
-
-    async def deployment_of(self, call: CallRow) -> UUID | None:
-        """The deployment that a call was made with: the newest placed one of its version at that time."""
-        statement = (
-            select(DeploymentRow.id)
-            .where(
-                DeploymentRow.agent_id == call.agent_id,
-                DeploymentRow.version == call.version,
-                DeploymentRow.livekit.is_not(None),
-                DeploymentRow.created_at <= call.created_at,
-            )
-            .order_by(DeploymentRow.created_at.desc())
-            .limit(1)
-        )
-        return (await self._db_session.execute(statement)).scalar_one_or_none()

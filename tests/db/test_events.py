@@ -150,8 +150,9 @@ async def test_a_caller_to_whom_no_agent_comes(database: Database, agent: AgentR
     for _ in range(2):
         async with database.begin() as db_session:
             recoveries = RecoveryRepository(db_session)
-            await recoveries.unanswered(await recoveries.call(call_id), "No host is there.", 5, over=True)
-            await CallRepository(db_session).end(room, "No host is there.", CallStatus.FAILED)
+            calls = CallRepository(db_session)
+            await recoveries.unanswered(await calls.get(call_id), "No host is there.", 5, over=True)
+            await calls.end(room, "No host is there.", CallStatus.FAILED)
     unanswered, ended = await _told(database)
     assert unanswered.kind == "call.unanswered"
     assert unanswered.data == {

@@ -16,7 +16,7 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
-STORY = ["call.started", "call.recovered", "call.ended"]
+STORY = ["call.started", "call.recovered", "call.ended", "call.analyzed"]
 
 
 async def _received(receiver: Receiver, wanted: list[str], **about: str) -> list[str]:
@@ -24,7 +24,7 @@ async def _received(receiver: Receiver, wanted: list[str], **about: str) -> list
         kinds = receiver.kinds(**about)
         return kinds if wanted[-1] in kinds else None
 
-    return await eventually(look, f"{wanted[-1]} received", seconds=30)
+    return await eventually(look, f"{wanted[-1]} received", seconds=60)
 
 
 async def _replaced(caller: Caller, first: str) -> None:
@@ -38,7 +38,8 @@ async def test_the_story_of_an_agent_and_a_call_is_told(platform: Platform) -> N
     async with receiving() as receiver, following(platform.http) as stream:
         body = {"url": f"{receiver.url}/hook", "kinds": ["call.*", "deployment.*"]}
         hook: Json = await platform.call("POST", "/api/webhooks", body, expect=201)
-        agent = await platform.deployed("told")
+        # What is done after a call is told as well: here its recordings are put away.
+        agent = await platform.deployed("told", recording={"enabled": True})
         token = await platform.token(agent["slug"])
         async with calling(token["url"], token["token"]) as caller:
             await caller.hears("Hello, how can I help?")
