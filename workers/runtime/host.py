@@ -41,7 +41,7 @@ from workers.runtime.name import host_name
 from workers.runtime.presence import Presence
 from workers.runtime.slots import agent_slots
 from workflows.call_wishes import CallNews
-from workflows.policy import HEARTBEAT, RUNTIME_QUEUE, host_queue
+from workflows.policy import HEARTBEAT, RUNTIME_QUEUE, START_AT_ONCE, host_queue
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,9 @@ MAC_FILES = 10_240
 MIND_SECONDS = 60.0
 ON_THE_WAY_SECONDS = 10.0
 """What was not here both before and after this time is not on its way."""
+
+FOR_POSTGRES = timedelta(seconds=1)
+"""What workflows tell it is there by then."""
 
 NEWS_TIMEOUT = timedelta(seconds=1)
 """For Temporal to hear of a lost agent; then the host sends the next one itself. A caller waits."""
@@ -121,6 +124,12 @@ async def free_the_last(activities: HostActivities, since: datetime) -> None:
     if agents := await hand_on.all():
         logger.info("the agents of this host's last process are free", extra={"agents": agents})
     await left_alone.before(activities.host, activities.lease.process)
+    # An agent that it was given in its last moment is not known to Postgres until it is slow to register.
+    await asyncio.sleep((START_AT_ONCE + FOR_POSTGRES).total_seconds())
+    try:
+        await hand_on.all()
+    except (SQLAlchemyError, OSError, RPCError) as error:
+        logger.warning("this host's last process is not looked after once more: %s", error)
 
 
 async def mind_the_lost(activities: HostActivities) -> None:
