@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from activities.watch import host_of, pending_stay
 from tests.support.platform import Platform
@@ -23,7 +24,7 @@ async def _was_given(replica: WorkflowHandle[object, object]) -> str | None:
     """The host that Temporal takes for the replica's."""
     try:
         described = await replica.describe()
-    except Exception as error:
+    except RPCError as error:
         if not no_workflow(error):
             raise
         return None
