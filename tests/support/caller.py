@@ -31,6 +31,8 @@ class Caller:
 
     room: rtc.Room
     heard: list[Heard] = field(default_factory=list)
+    hearing: dict[str, Heard] = field(default_factory=dict)
+    """What each stream of words has said so far, by its id; also what was cut off."""
     audio_frames: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     speech: bytearray = field(default_factory=bytearray)
@@ -63,6 +65,10 @@ class Caller:
         """Say `text`; returns at once, the microphone needs its time."""
         self.speech += await asyncio.to_thread(synthesize_pcm, text, sample_rate=RATE)
 
+    async def types(self, text: str) -> None:
+        """Write `text` instead of saying it."""
+        await self.room.local_participant.send_text(text, topic="lk.chat")
+
     async def microphone(self) -> None:
         """Publish a track that carries speech or silence until cancelled, as a real microphone does."""
         source = rtc.AudioSource(RATE, 1, queue_size_ms=50)
@@ -82,13 +88,18 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(url: str, token: str) -> AsyncIterator[Caller]:
-    """Join a room and leave it at the end of the block."""
+async def calling(url: str, token: str, *, quiet: bool = False) -> AsyncIterator[Caller]:
+    """Join a room and leave it at the end of the block.
+
+    One that is `quiet` has no microphone, and reads what is said: many of those cost next to nothing.
+    """
     caller = Caller(rtc.Room())
 
     async def read_text(reader: rtc.TextStreamReader, identity: str) -> None:
-        text = await reader.read_all()
-        caller.heard.append(Heard(identity, text))
+        words = caller.hearing[reader.info.stream_id] = Heard(identity, "")
+        async for piece in reader:
+            words.text += piece
+        caller.heard.append(words)
 
     async def count_audio(track: rtc.Track) -> None:
         stream = rtc.AudioStream(track)
@@ -104,11 +115,12 @@ async def calling(url: str, token: str) -> AsyncIterator[Caller]:
 
     @caller.room.on("track_subscribed")
     def _on_track(track: rtc.Track, *_: object) -> None:
-        if track.kind == rtc.TrackKind.KIND_AUDIO:
+        if track.kind == rtc.TrackKind.KIND_AUDIO and not quiet:
             caller.keep(count_audio(track))
 
     await caller.room.connect(url, token)
-    caller.keep(caller.microphone())
+    if not quiet:
+        caller.keep(caller.microphone())
     try:
         yield caller
     finally:

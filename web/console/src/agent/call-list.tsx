@@ -1,16 +1,14 @@
 import { useState } from 'react'
 
-import { getCall, listCalls } from '../api/agents'
+import { listCalls } from '../api/agents'
 import type { Agent, CallSummary } from '../api/types'
 import { actionsFor } from '../lib/status'
-import { between, callClock, clock } from '../lib/time'
+import { between, callClock } from '../lib/time'
 import { usePoll } from '../lib/use-poll'
 import { Link } from '../router'
-import { CopyId } from '../ui/copy-id'
 import { CallStatus } from '../ui/status'
 import { Ago } from '../ui/time'
-import { Latency } from '../talk/latency'
-import { latenciesOfTurns } from '../lib/latencies'
+import { CallStory } from './call-story'
 
 const OVER = new Set(['ended', 'failed', 'abandoned'])
 
@@ -56,14 +54,17 @@ export function CallList({ agent, now }: { agent: Agent; now: number }) {
                 onClick={() => setOpen(open === call.id ? null : call.id)}
               >
                 <CallStatus status={call.status} />
-                <span className="call-who">{call.identity ?? 'caller'}</span>
+                <span className="call-who">
+                  {call.identity ?? 'caller'}
+                  {call.recoveries > 0 ? <Recovered times={call.recoveries} /> : null}
+                </span>
                 <span className="num">{call.turnCount} turns</span>
                 <span className="num">{lengthOf(call, now)}</span>
                 <span className="num call-when">
                   <Ago at={call.createdAt} now={now} />
                 </span>
               </button>
-              {open === call.id ? <CallTurns id={call.id} live={!OVER.has(call.status)} /> : null}
+              {open === call.id ? <CallStory id={call.id} live={!OVER.has(call.status)} /> : null}
             </li>
           ))}
         </ul>
@@ -72,28 +73,12 @@ export function CallList({ agent, now }: { agent: Agent; now: number }) {
   )
 }
 
-/** What was said, as it was recorded. */
-function CallTurns({ id, live }: { id: string; live: boolean }) {
-  const call = usePoll(`call:${id}`, (signal) => getCall(id, signal), live ? 2000 : null)
-  if (!call.data) return <p className="panel-empty">{call.error ? call.error.message : ' '}</p>
-  const { turns } = call.data
+/** The platform's own doing: an agent was lost, and the conversation went on. */
+function Recovered({ times }: { times: number }) {
+  const often = times === 1 ? 'once' : `${times} times`
   return (
-    <div className="call-turns">
-      <p className="call-id">
-        Call <CopyId id={id} label="call id" />
-      </p>
-      {turns.length === 0 ? <p className="hint">Nothing was said.</p> : null}
-      {turns.map((turn, index) => (
-        <div key={turn.seq} className={`said said-${turn.role}`}>
-          <span className="said-who">{turn.role === 'agent' ? 'Agent' : 'Caller'}</span>
-          <time dateTime={turn.at}>{clock(turn.at)}</time>
-          <p>
-            {turn.text}
-            {turn.interrupted ? <span className="chip">interrupted</span> : null}
-          </p>
-          {turn.role === 'agent' ? <Latency of={latenciesOfTurns(turns, index)} /> : null}
-        </div>
-      ))}
-    </div>
+    <span className="chip chip-amber" title={`Its agent was lost ${often}, and another one went on.`}>
+      recovered{times > 1 ? ` ×${times}` : ''}
+    </span>
   )
 }

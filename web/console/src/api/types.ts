@@ -75,7 +75,10 @@ export interface CallSummary {
   startedAt: string | null
   endedAt: string | null
   identity: string | null
+  endReason: string | null
   turnCount: number
+  /** How often another agent was sent, since the one before was lost or did not come. */
+  recoveries: number
 }
 
 /** All in seconds. */
@@ -96,9 +99,27 @@ export interface Turn {
   latencies: Latencies | null
 }
 
+/** What happened in a call beside what was said. */
+export interface CallEvent {
+  event: string
+  at: string
+  attempt: number | null
+  data: Record<string, unknown> | null
+}
+
+export interface Recording {
+  attempt: number
+  state: 'storing' | 'stored' | 'lost'
+  seconds: number | null
+  salvaged: boolean
+  url: string | null
+}
+
 export interface Call extends CallSummary {
   room: string
   turns: Turn[]
+  events: CallEvent[]
+  recordings: Recording[]
 }
 
 export interface ConsoleInfo {
