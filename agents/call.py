@@ -57,7 +57,7 @@ async def _begin(
         await asyncio.sleep(0)
         ctx.proc.userdata[TRACES].send_to(call.traces, call.discretion)
         config = join_secrets(call.config, call.secrets)
-        session = _session(config)
+        session = _session(config, continues=dispatch.continues)
         Listener(recorder, call.discretion).listen(session)
         ctx.add_shutdown_callback(recorder.close)
     _leave_when_replaced(recorder, ctx)
@@ -127,14 +127,18 @@ def _agent(call: CallJob, dispatch: Dispatch, ctx: JobContext) -> JoinedAgent:
     )
 
 
-def _session(config: AgentConfig) -> AgentSession[Any]:
+def _session(config: AgentConfig, *, continues: bool) -> AgentSession[Any]:
     vad = build_vad()
+    # In the first seconds of a session's speech livekit-agents gives the recogniser silence, until the echo
+    # canceller of the caller knows the room. One that heard an agent before knows it: words would be lost.
+    warmup: dict[str, Any] = {"aec_warmup_duration": None} if continues else {}
     return AgentSession(
         stt=build_stt(config, vad=vad),
         llm=build_llm(config),
         tts=build_tts(config),
         vad=vad,
         turn_handling=config.turn_handling.as_livekit(),  # type: ignore[arg-type]
+        **warmup,
     )
 
 

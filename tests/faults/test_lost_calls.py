@@ -13,6 +13,7 @@ from tests.support.jobs import call_processes
 from tests.support.outages import GREETING
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.recoveries import COMEBACK, another_agent, settled
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -64,6 +65,23 @@ async def test_a_host_that_is_started_again_goes_on_with_its_calls(platform: Pla
         await another_agent(caller, first, seconds=HOST_SECONDS)
         await _goes_on(platform, caller, token)
     await platform.reaches(agent["id"], "running", seconds=60)
+    await platform.stop(agent["id"])
+
+
+async def test_what_is_said_while_the_next_agent_says_that_it_is_back_is_heard(platform: Platform) -> None:
+    agent = await platform.deployed("said-over")
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears(GREETING)
+        (process,) = call_processes(platform.stack)
+        process.kill()
+
+        async def it_speaks() -> bool:
+            return any(words.text.startswith(COMEBACK[:5]) for words in caller.hearing.values())
+
+        await eventually(it_speaks, "the next agent's first words", every=0.005)
+        await caller.speaks(ORDER)
+        await caller.hears(ANSWER)
     await platform.stop(agent["id"])
 
 
