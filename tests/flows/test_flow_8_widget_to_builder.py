@@ -59,7 +59,7 @@ async def test_query_mutation_and_batch(platform: Platform) -> None:
     )
 
     data = answers["query"]["results"][0]["data"]
-    assert set(data) == {"token", "url", "room", "callId", "identity", "expiresAt"}
+    assert set(data) == {"token", "url", "room", "callId", "identity", "expiresAt", "recordingNotice"}
     assert data["url"] == platform.stack.livekit_url
     claims = jwt.decode(data["token"], platform.stack.livekit_api_secret, algorithms=["HS256"])
     assert claims["video"]["room"] == data["room"]

@@ -62,6 +62,8 @@ async def test_the_log_of_a_call_from_its_deployment_to_its_crash(platform: Plat
         await _logged(platform, agent, "number 2")
         lines = await _logged(platform, agent, "takes up the conversation")
 
+    # On a busy machine livekit-agents says that its event loop waits: true, and not what is looked for.
+    lines = [line for line in lines if "event loop blocked" not in line["text"]]
     (host,) = {line["source"] for line in lines} - {"control"}
     call = token["callId"]
     assert [(line["text"], line["source"], line["callId"]) for line in lines] == [

@@ -16,7 +16,7 @@ async def test_what_is_typed_through_the_api_is_heard_and_answered(platform: Pla
     token = await platform.token(agent["id"])
     path = f"/api/calls/{token['callId']}/messages"
     await platform.call("POST", path, {"text": ORDER}, expect=409)
-    async with calling(token) as caller:
+    async with calling(token["url"], token["token"]) as caller:
         await caller.agent()
 
         async def sent() -> bool:

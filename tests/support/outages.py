@@ -74,7 +74,7 @@ async def is_greeted(platform: Platform, agent: str, seconds: float = 10.0) -> N
 async def finds_an_agent(platform: Platform, agent: str, seconds: float = 10.0) -> None:
     """A caller who gets a token now has an agent within the time; it need not speak."""
     token = await platform.token(agent)
-    async with calling(token["url"], token["token"]) as caller:
+    async with calling(token["url"], token["token"], quiet=True) as caller:
         await caller.agent(seconds)
 
 
