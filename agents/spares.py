@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 MANY_FAILURES = 4
 """Processes in a row that did not come to hold a call: no call can begin here."""
 
-FIRST_WAIT, LONGEST_WAIT = 0.25, 30.0
+FIRST_WAIT, LONGEST_WAIT = 0.25, 10.0
 """Seconds until a process is begun again, doubled from failure to failure."""
 
 
