@@ -1,6 +1,6 @@
 /** Agents and calls to look at while developing. */
 
-import type { Agent, AgentConfig, Call, CallSummary, Turn } from '../src/api/types'
+import type { Agent, AgentConfig, Call, CallEvent, CallSummary, Recording, Turn } from '../src/api/types'
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString()
 
@@ -152,7 +152,9 @@ const call = (id: string, change: Partial<CallSummary>): CallSummary => ({
   startedAt: ago(400),
   endedAt: ago(310),
   identity: 'caller-4f2a',
+  endReason: 'caller left',
   turnCount: 5,
+  recoveries: 0,
   ...change,
 })
 
@@ -171,13 +173,16 @@ export const CALLS: CallSummary[] = [
     startedAt: ago(89),
     endedAt: null,
     identity: 'caller-07de',
+    endReason: null,
+    recoveries: 1,
   }),
-  call('0197c1aa-0003-7c11-9e2f-5a1b2c3d4e61', {}),
+  call('0197c1aa-0003-7c11-9e2f-5a1b2c3d4e61', { recoveries: 2 }),
   call('0197c1aa-0004-7c11-9e2f-5a1b2c3d4e62', {
     status: 'failed',
     createdAt: ago(9000),
     startedAt: null,
     endedAt: ago(8990),
+    endReason: 'No host is there.',
     turnCount: 0,
   }),
 ]
@@ -210,11 +215,38 @@ export const TURNS: Turn[] = [
   },
 ]
 
+const happened = (event: string, at: string, attempt: number, reason: string): CallEvent => ({
+  event,
+  at,
+  attempt,
+  data: { reason },
+})
+
+/** Agents that were lost after the third turn, and one that never came. */
+function eventsOf(summary: CallSummary): CallEvent[] {
+  const at = TURNS[2]?.at ?? summary.createdAt
+  const lost = Array.from({ length: summary.recoveries }, (_, number) =>
+    happened('lost', at, number + 2, 'The agent’s process crashed.'),
+  )
+  const never = summary.status === 'failed' ? [happened('no_agent', ago(8990), 5, 'No host is there.')] : []
+  return [...lost, ...never]
+}
+
+const recording = (id: string, attempt: number, salvaged: boolean): Recording => ({
+  attempt,
+  state: 'stored',
+  seconds: 40 * attempt,
+  salvaged,
+  url: `/api/calls/${id}/recording?attempt=${attempt}`,
+})
+
 export function callOf(id: string): Call {
   const found = CALLS.find((summary) => summary.id === id) ?? call(id, {})
   return {
     ...found,
     room: `agent-reception-${id}`,
     turns: found.turnCount === 0 ? [] : TURNS.slice(0, found.turnCount),
+    events: eventsOf(found),
+    recordings: found.recoveries === 0 ? [] : [recording(id, 1, true), recording(id, 2, false)],
   }
 }

@@ -52,9 +52,7 @@ function Said({
       <time dateTime={turn.at}>{clock(turn.at)}</time>
       <p>
         {turn.text}
-        {turn.interrupted ? (
-          <span className="chip">{passage.cut ? 'cut off' : 'interrupted'}</span>
-        ) : null}
+        {turn.interrupted ? <span className="chip">{passage.cut ? 'cut off' : 'interrupted'}</span> : null}
       </p>
       {children}
     </div>

@@ -9,7 +9,7 @@ export type Passage =
 const text = (value: unknown): string => (typeof value === 'string' ? value.replace(/\.$/, '') : '')
 
 function noteOf(event: CallEvent): { text: string; tone: 'amber' | 'red' } | null {
-  const why = text(event.data?.['reason'])
+  const why = text(event.data?.reason)
   if (event.event === 'lost') {
     return { text: `${why || 'The agent was lost'}. Another one was sent.`, tone: 'amber' }
   }
