@@ -6,12 +6,13 @@ import asyncio
 import logging
 from typing import Any
 
-from livekit.agents import Agent, AgentSession, CloseEvent, JobContext, JobProcess, room_io
+from livekit.agents import Agent, AgentSession, JobContext, JobProcess, room_io
 from opentelemetry import trace
 
 from agents.call_job import CallJob
 from agents.config import AgentConfig, join_secrets
 from agents.dispatch import Dispatch
+from agents.leaving import leave_when_alone, leave_when_replaced, leave_with
 from agents.providers.registry import build_llm, build_stt, build_tts, build_vad
 from agents.record.continuing import Conversation, conversation_before
 from agents.record.heard import Listener, SpokenText
@@ -60,8 +61,8 @@ async def _begin(
         session = _session(config, continues=dispatch.continues)
         Listener(recorder, call.discretion).listen(session)
         ctx.add_shutdown_callback(recorder.close)
-    _leave_when_replaced(recorder, ctx)
-    _end_job_with(session, ctx)
+    leave_when_replaced(recorder, ctx)
+    leave_with(session, ctx)
     conversation = before.result()
     if recorder.replaced.is_set():
         return  # before it could say a word
@@ -76,6 +77,8 @@ async def _begin(
     await session.start(agent, room=ctx.room, room_options=options, record=record)
     logger.info("takes up the conversation" if conversation.begun else "in the call")
     recorder.joined()
+    if dispatch.to_caller:
+        leave_when_alone(ctx)
     if config.recording.enabled:
         recorder.note(NOTED, {"recorded": recorded, "notice": config.recording.consent})
     _speak_first(config, conversation, session)
@@ -140,31 +143,3 @@ def _session(config: AgentConfig, *, continues: bool) -> AgentSession[Any]:
         turn_handling=config.turn_handling.as_livekit(),  # type: ignore[arg-type]
         **warmup,
     )
-
-
-def _leave_when_replaced(recorder: CallRecorder, ctx: JobContext) -> None:
-    """Two agents in one room would talk at once: the older one goes."""
-
-    async def _leave() -> None:
-        await recorder.replaced.wait()
-        logger.warning(
-            "another agent has taken the call over: this one leaves", extra={"room": ctx.room.name}
-        )
-        ctx.shutdown("replaced")
-
-    leaving = asyncio.create_task(_leave(), name="leave when replaced")
-
-    async def _cancel() -> None:
-        leaving.cancel()
-
-    ctx.add_shutdown_callback(_cancel)
-
-
-def _end_job_with(session: AgentSession[Any], ctx: JobContext) -> None:
-    @session.on("close")
-    def _on_close(event: CloseEvent) -> None:
-        if event.error:
-            logger.error("call closed by an error", extra={"room": ctx.room.name, "error": str(event.error)})
-        else:
-            logger.info("leaves the call: %s", event.reason.value)
-        ctx.shutdown(str(event.reason.value))

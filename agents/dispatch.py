@@ -17,6 +17,9 @@ class Dispatch:
     avoid: str | None = None
     """A host that shall leave the call to others."""
 
+    to_caller: bool = True
+    """Whether somebody was in the room, or about to be, when it was sent: false where others dispatched it."""
+
     @property
     def continues(self) -> bool:
         """Whether somebody may have spoken with the caller before."""
@@ -44,4 +47,4 @@ class Dispatch:
     @classmethod
     def of(cls, metadata: str) -> Dispatch:
         """As `read`; a new call where somebody else dispatched the agent."""
-        return cls.read(metadata) or cls(uuid4())
+        return cls.read(metadata) or cls(uuid4(), to_caller=False)

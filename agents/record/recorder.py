@@ -36,9 +36,11 @@ A process that is killed loses no more than this."""
 USAGE_SECONDS = 10.0
 """Between two notes of what a call has used so far."""
 
-UNFINISHED = {"error", "job crashed", "room disconnected"}
+ALONE = "nobody was there"
+UNFINISHED = {"error", "job crashed", "room disconnected", ALONE}
 """Why a job ends, and its call need not: the caller may be there and wait for another agent. The first is
-our word for a session that gave up, the others are livekit-agents'."""
+our word for a session that gave up, the next two are livekit-agents'. Where nobody was there, somebody may
+be on the way still."""
 
 URGENT = {"tool", "error", "failed"}
 """Kinds of events that are written at once, as turns are."""
