@@ -18,7 +18,7 @@ class Dispatch:
     """A host that shall leave the call to others."""
 
     to_caller: bool = True
-    """Whether somebody was in the room, or about to be, when it was sent: false where others dispatched it."""
+    """Whether it was sent to somebody who is in the room or about to be: false where others dispatched it."""
 
     @property
     def continues(self) -> bool:

@@ -1,4 +1,4 @@
-"""When an agent leaves the call: with its session, when another one has taken over, or when nobody is there."""
+"""When an agent leaves its call: with its session, when another has taken over, or when nobody is there."""
 
 from __future__ import annotations
 
