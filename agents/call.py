@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from livekit.agents import Agent, AgentSession, JobContext, JobProcess, room_io
@@ -56,10 +57,12 @@ async def _begin(
         join.create_task(ctx.connect())
         before = join.create_task(_before(dispatch, recorder, ledger))
         await asyncio.sleep(0)
-        ctx.proc.userdata[TRACES].send_to(call.traces, call.discretion)
+        traces: CallTraces = ctx.proc.userdata[TRACES]
+        traces.send_to(call.traces, call.discretion)
         config = join_secrets(call.config, call.secrets)
         session = _session(config, continues=dispatch.continues)
         Listener(recorder, call.discretion).listen(session)
+        ctx.add_shutdown_callback(_noting_lost_spans(traces, recorder))
         ctx.add_shutdown_callback(recorder.close)
     leave_when_replaced(recorder, ctx)
     leave_with(session, ctx)
@@ -88,6 +91,14 @@ async def _begin(
 async def end_call(ctx: JobContext) -> None:
     """The session is over, and its process not yet."""
     await end_recording(ctx)
+
+
+def _noting_lost_spans(traces: CallTraces, recorder: CallRecorder) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def _note() -> None:
+        if traces.lost:
+            recorder.note("untraced", {"spans": traces.lost})
+
+    return _note
 
 
 async def _before(dispatch: Dispatch, recorder: CallRecorder, ledger: Ledger) -> Conversation:

@@ -51,10 +51,15 @@ class DiscreetExporter(SpanExporter):
     def __init__(self, inner: SpanExporter, discretion: Discretion) -> None:
         self._inner = inner
         self._discretion = discretion
+        self.lost = 0
+        """Spans that the other one could not pass on: nobody tries again."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Pass them on."""
-        return self._inner.export([self._discreet(span) for span in spans])
+        result = self._inner.export([self._discreet(span) for span in spans])
+        if result is not SpanExportResult.SUCCESS:
+            self.lost += len(spans)
+        return result
 
     def shutdown(self) -> None:
         """No more come."""
@@ -108,7 +113,13 @@ class CallTraces:
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": "bionic-agents"}), shutdown_on_exit=False
         )
+        self._exporter: DiscreetExporter | None = None
         set_tracer_provider(self._provider)
+
+    @property
+    def lost(self) -> int:
+        """How many spans LangFuse has not taken so far."""
+        return self._exporter.lost if self._exporter else 0
 
     def send_to(self, target: TraceTarget | None, discretion: Discretion) -> None:
         """Send the call's spans to `target`, with `discretion`, or make no more of them."""
@@ -116,10 +127,9 @@ class CallTraces:
             set_tracer_provider(trace.NoOpTracerProvider())
             return
         exporter = OTLPSpanExporter(endpoint=target.endpoint, headers=target.headers, timeout=EXPORT_SECONDS)
+        self._exporter = DiscreetExporter(exporter, discretion)
         self._provider.add_span_processor(
-            BatchSpanProcessor(
-                DiscreetExporter(exporter, discretion), max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1000
-            )
+            BatchSpanProcessor(self._exporter, max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1000)
         )
         # A job process leaves through multiprocessing's exit, which skips `atexit`.
         Finalize(None, self._provider.shutdown, exitpriority=10)

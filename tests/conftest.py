@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import fcntl
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
@@ -17,6 +18,19 @@ from stack import free_ports
 from stack.config import Service, StackConfig
 from stack.embedded import Stack
 from tests.support.platform import Platform
+
+
+@pytest.fixture(autouse=True)
+def _machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests that are marked `alone` run while no other worker runs any; the others share the machine."""
+    place = tmp_path_factory.getbasetemp().parent
+    alone = request.node.get_closest_marker("alone") is not None
+    with (place / "gate.lock").open("w") as gate, (place / "machine.lock").open("w") as machine:
+        # Whoever waits to be alone holds the gate: otherwise the others would go on sharing for ever.
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,12 @@ QUEUE_LIMIT = 10_000
 """Turns and events kept while Postgres is away: hours of talk. Beyond it the oldest are dropped, counted and
 logged."""
 
-CLOSE_SECONDS = 8.0
-"""How long a job process waits at its end for the last turns to be written."""
+CLOSE_SECONDS = 90.0
+"""How long a job process waits at its end for the last turns to be written: Postgres may be away. Where its
+host ends it, it has no more than ten seconds."""
+
+FAIL_SECONDS = 8.0
+"""The same of an agent that could not begin: it has said nothing yet."""
 
 HOLD_SECONDS = 0.3
 """How long what is not urgent waits for company: changes of state, and words of an utterance that goes on.
@@ -174,7 +178,7 @@ class CallRecorder:
             await self._ledger.close()
 
     async def fail(self, reason: str) -> None:
-        """Say why the agent could not begin; gives up after `CLOSE_SECONDS`. Another one may try."""
+        """Say why the agent could not begin; gives up after `FAIL_SECONDS`. Another one may try."""
         self.note("failed", {"message": reason})
         batch, begun = self._take(), Begun(self._agent.call_id)
 
@@ -182,7 +186,7 @@ class CallRecorder:
             await batch.write(db_session, begun, self._agent.attempt)
 
         try:
-            await asyncio.wait_for(self._ledger.do(_fail), CLOSE_SECONDS)
+            await asyncio.wait_for(self._ledger.do(_fail), FAIL_SECONDS)
         except TimeoutError:
             logger.exception("Postgres was away when the call failed", extra={"room": self._agent.room})
         finally:

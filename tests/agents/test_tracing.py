@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from agents.tracing import EXPORT_SECONDS
 from tests.support.caller import calling
 from tests.support.otlp import Receiver, attributes, blackhole, receiving
 from tests.support.platform import ANSWER, ORDER, Json, Platform
@@ -29,13 +31,23 @@ async def langfuse(platform: Platform, url: str) -> AsyncIterator[None]:
         await platform.call("PUT", "/api/settings", nothing)
 
 
-async def _conversation(platform: Platform, slug: str) -> Json:
-    """A call with one question; returns it as it is stored when it is over."""
+GIVEN_UP_SECONDS = EXPORT_SECONDS + 3
+"""Spans that ended as the call began are not tried any more."""
+
+
+async def _conversation(platform: Platform, slug: str, seconds: float = 0) -> Json:
+    """A call with a question, and more of them until it has lasted for so long; as it is stored when it is
+    over."""
     token = await platform.token(slug)
     async with calling(token["url"], token["token"]) as caller:
         await caller.hears("Hello, how can I help?")
+        until = asyncio.get_running_loop().time() + seconds
         await caller.speaks(ORDER)
         await caller.hears(ANSWER)
+        while asyncio.get_running_loop().time() < until:
+            caller.heard.clear()
+            await caller.speaks(ORDER)
+            await caller.hears(ANSWER)
 
     async def over() -> Json | None:
         call: Json = await platform.call("GET", f"/api/calls/{token['callId']}")
@@ -70,9 +82,23 @@ async def test_a_call_is_one_trace_in_langfuse(platform: Platform) -> None:
     await platform.stop(agent["id"])
 
 
-async def test_a_langfuse_that_never_answers_does_not_touch_the_call(platform: Platform) -> None:
-    async with blackhole() as url, langfuse(platform, url):
+@asynccontextmanager
+async def _refusing() -> AsyncIterator[str]:
+    """One that is broken."""
+    async with receiving() as receiver:
+        receiver.status = 500
+        yield receiver.url
+
+
+@pytest.mark.parametrize("broken", [blackhole, _refusing])
+async def test_a_langfuse_that_takes_nothing_does_not_touch_the_call(
+    platform: Platform, broken: Callable[[], AbstractAsyncContextManager[str]]
+) -> None:
+    async with broken() as url, langfuse(platform, url):
         agent = await platform.deployed("untraced")
-        call = await _conversation(platform, agent["slug"])
-    assert [turn["text"] for turn in call["turns"]][1:] == [ORDER, ANSWER]
+        call = await _conversation(platform, agent["slug"], seconds=GIVEN_UP_SECONDS)
+    said = [turn["text"] for turn in call["turns"]][1:]
+    assert said == [ORDER, ANSWER] * (len(said) // 2)
+    (lost,) = [event["data"]["spans"] for event in call["events"] if event["event"] == "untraced"]
+    assert lost > 0
     await platform.stop(agent["id"])

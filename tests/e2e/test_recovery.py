@@ -11,7 +11,7 @@ from tests.support.jobs import call_processes
 from tests.support.platform import ORDER, Platform
 from tests.support.recoveries import COMEBACK, call_of, settled
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 ANSWER = (
     "Your order left our house this morning, and it travels by train to the town where you live, "

@@ -16,7 +16,7 @@ from tests.support.browser import visiting
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 STAGE = re.compile(r"E2E [\d,]+ ms.*STT [\d,]+ ms.*LLM [\d,]+ ms.*TTS [\d,]+ ms")
 

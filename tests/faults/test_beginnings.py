@@ -18,7 +18,7 @@ from tests.support.outages import GREETING, is_greeted, watching
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 HOST = "faulty"
 SPARE = 2

@@ -17,7 +17,7 @@ from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
 from tests.support.toxiproxy import Toxiproxy
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 PERCENT = 50
 MANY_TOKENS = 60

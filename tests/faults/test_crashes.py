@@ -17,7 +17,7 @@ from tests.support.outages import GREETING, LONG, is_greeted
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 CRASHES = 3
 """Job processes that die as soon as they have a call; more than wait for one."""

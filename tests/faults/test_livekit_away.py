@@ -14,7 +14,7 @@ from tests.faults.conftest import Behind
 from tests.support.outages import LONG, Watched, is_greeted, reaches_attempt, watching
 from tests.support.platform import Json, Platform
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 AWAY_SECONDS = (60, 200) if LONG else (15,)
 """Fifteen are enough for a registration to give up, and for Temporal to try again."""

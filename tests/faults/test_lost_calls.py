@@ -15,7 +15,7 @@ from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.recoveries import COMEBACK, another_agent, settled
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 JOB_SECONDS = 3.0
 """A killed job's caller has another agent by then."""

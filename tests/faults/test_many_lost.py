@@ -18,7 +18,7 @@ from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.recoveries import call_of
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 CALLS = 10
 KILLS = 12

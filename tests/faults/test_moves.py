@@ -15,7 +15,7 @@ from tests.support.outages import GREETING, callers_all_the_time, reaches_attemp
 from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 PATIENT = {"drainSeconds": 60}
 EVERY_SECONDS = 0.5

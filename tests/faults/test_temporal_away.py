@@ -15,7 +15,7 @@ from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
 from tests.support.waiting import eventually
 from workflows.policy import HEARTBEAT_TIMEOUT, host_workflow_id
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 AWAY_SECONDS = 300.0 if LONG else HEARTBEAT_TIMEOUT.total_seconds() + 1
 REFUSED_SECONDS = 12.0

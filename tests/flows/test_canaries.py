@@ -13,7 +13,7 @@ from tests.support.jobs import call_processes
 from tests.support.platform import Json, Platform, offline_config
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 TOKENS, PERCENT = 200, 20
 LEAST, MOST = 17, 68

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from db.engine import async_url
 from tests.support.platform import Platform
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 
 async def _damage(platform: Platform, deployment_id: str) -> None:

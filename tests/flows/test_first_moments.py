@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 from workflows.absence import no_workflow
 from workflows.policy import START_AT_ONCE, replica_workflow_id
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 BACK_SECONDS = START_AT_ONCE.total_seconds() + 10
 """The host boots, and looks again when the agent is overdue."""

@@ -12,7 +12,7 @@ from tests.support.platform import Platform
 from tests.support.recoveries import call_of
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 
 async def _came_and_left(platform: Platform) -> None:

@@ -12,7 +12,7 @@ from tests.support.caller import Caller, calling
 from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 PATIENT = {"drainSeconds": 120}
 

@@ -19,7 +19,7 @@ from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
 from workflows.policy import HEARTBEAT_TIMEOUT, host_workflow_id
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 REPLICAS = 3
 OTHER = "other"

@@ -9,7 +9,7 @@ import pytest
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 RESTARTS = 6
 """With a wait that doubles each time, the last of so many would take half a minute."""

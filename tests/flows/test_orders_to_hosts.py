@@ -14,7 +14,7 @@ from tests.support.hosts import another_host, listed, order, reaches
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 OTHER = "ordered"
 REPLICAS = 8

@@ -13,7 +13,7 @@ from tests.support.platform import ANSWER, ORDER, Platform, offline_config
 from tests.support.recoveries import COMEBACK, another_agent, call_of, settled
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 LONG = (
     "The answer has many words, so that somebody has the time to kill the one who says them before the end."

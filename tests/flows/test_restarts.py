@@ -10,7 +10,7 @@ from tests.support.caller import calling
 from tests.support.platform import Platform
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 AGAIN_SECONDS = 60
 """How long the platform may take after an accident until callers are answered."""

@@ -20,7 +20,7 @@ from tests.support.outages import is_greeted
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 LEFT, RIGHT = "left", "right"
 CALLS = 8

@@ -19,6 +19,8 @@ class Receiver:
     """What arrived."""
 
     url: str = ""
+    status: int = 200
+    """What is answered to an export."""
     spans: list[Span] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
@@ -44,7 +46,7 @@ class Receiver:
                 self.spans.extend(scope.spans)
         self.authorizations.add(request.headers.get("Authorization", ""))
         self.paths.add(request.path)
-        return web.Response(content_type="application/x-protobuf")
+        return web.Response(status=self.status, content_type="application/x-protobuf")
 
     def named(self, name: str) -> list[Span]:
         """The spans with this name."""
