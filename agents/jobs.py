@@ -39,7 +39,11 @@ HUNG_SECONDS = 8.0
 """A process that does not answer for so long hangs: it is killed, and its caller gets another agent."""
 
 CLOSE_SECONDS = 10.0
-"""How long a call has to say goodbye when it is ended; then its process is killed."""
+"""How long a call has to say goodbye when its host ends it; then its process is killed."""
+
+RECORD_SECONDS = 100.0
+"""The same where LiveKit says that it is over: nobody waits for it, and it may have to wait for Postgres with
+what was said."""
 
 Ended = Callable[[bool], None]
 """Told when a call's process is gone, and whether it ended well."""
@@ -67,7 +71,7 @@ class JobPool:
             simulation_end_fnc=None,
             num_idle_processes=spare,
             initialize_timeout=initialize_seconds,
-            close_timeout=CLOSE_SECONDS,
+            close_timeout=RECORD_SECONDS,
             session_end_timeout=CLOSE_SECONDS,
             inference_executor=None,
             job_executor_type=JobExecutorType.PROCESS,
@@ -123,16 +127,16 @@ class JobPool:
         if unwanted:
             self.end(job_id)
 
-    def end(self, job_id: str) -> None:
-        """Have a call end, now or as soon as it has a process; it is killed if that takes too long."""
+    def end(self, job_id: str, patience: float = CLOSE_SECONDS) -> None:
+        """Have a call end, now or as soon as it has a process; after `patience` seconds it is killed."""
         executor = self._pool.get_by_job_id(job_id)
         if executor is None or job_id not in self._listeners:
             self._unwanted.add(job_id)
             return
-        self._end(executor)
+        self._end(executor, patience)
 
-    def _end(self, executor: JobExecutor) -> None:
-        task = asyncio.create_task(_end(executor), name="end of a job")
+    def _end(self, executor: JobExecutor, patience: float = CLOSE_SECONDS) -> None:
+        task = asyncio.create_task(_end(executor, patience), name="end of a job")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -147,7 +151,12 @@ class JobPool:
         """End every process."""
         self._spares.close()
         await asyncio.gather(*self._ending, return_exceptions=True)
-        await self._pool.aclose()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._pool.aclose()
+        except TimeoutError:
+            logger.exception("job processes did not end in time and are killed")
+            await asyncio.gather(*map(_kill, self._pool.processes))
 
 
 def _be_impatient(executor: JobExecutor) -> None:
@@ -156,12 +165,16 @@ def _be_impatient(executor: JobExecutor) -> None:
     executor._opts.ping_timeout = HUNG_SECONDS  # noqa: SLF001
 
 
-async def _end(executor: JobExecutor) -> None:
+async def _end(executor: JobExecutor, patience: float) -> None:
     try:
-        async with asyncio.timeout(CLOSE_SECONDS):
+        async with asyncio.timeout(patience):
             await executor.aclose()
     except Exception:
         # Its own limits cover only a part of the way: a call that says goodbye for minutes would stay.
         logger.exception("a call did not end in time and is killed", extra=executor.logging_extra())
-        assert isinstance(executor, ProcJobExecutor)
-        await executor.kill()
+        await _kill(executor)
+
+
+async def _kill(executor: JobExecutor) -> None:
+    assert isinstance(executor, ProcJobExecutor)
+    await executor.kill()

@@ -14,7 +14,7 @@ from livekit.protocol import agent as lk
 from agents.call_job import CallJob
 from agents.capacity import Capacity
 from agents.dispatch import Dispatch
-from agents.jobs import JobPool
+from agents.jobs import CLOSE_SECONDS, RECORD_SECONDS, JobPool
 
 logger = logging.getLogger(__name__)
 
@@ -180,11 +180,11 @@ class Offers:
     async def _tell_of(self, job_id: str, status: lk.JobStatus) -> None:
         await self._send(lk.WorkerMessage(update_job=lk.UpdateJobStatus(job_id=job_id, status=status)))
 
-    def end(self, job_id: str) -> None:
+    def end(self, job_id: str, patience: float = RECORD_SECONDS) -> None:
         """LiveKit wants a call to end."""
         if job_id in self._jobs:
             self._ending.add(job_id)
-            self._pool.end(job_id)
+            self._pool.end(job_id, patience)
 
     async def over(self) -> None:
         """Return when no call is left, and none is about to begin."""
@@ -199,7 +199,7 @@ class Offers:
         self._open.clear()
         self._look_for_quiet()
         for job_id in self.jobs:
-            self.end(job_id)
+            self.end(job_id, CLOSE_SECONDS)
         await self._quiet.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 

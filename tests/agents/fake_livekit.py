@@ -26,7 +26,7 @@ class FakePool:
             raise RuntimeError("no process")
         self.launched[info.job.id] = (info, call, ended)
 
-    def end(self, job_id: str) -> None:
+    def end(self, job_id: str, patience: float = 0.0) -> None:
         """As the real one; the process goes at once."""
         self.ended.append(job_id)
         self.launched[job_id][2](True)

@@ -110,15 +110,12 @@ async def test_a_process_that_is_gone_before_it_is_noticed_is_told_of(
     assert told == [False]
 
 
-async def test_a_call_that_does_not_end_in_time_is_killed(
-    pool: tuple[JobPool, FakeProcPool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "CLOSE_SECONDS", 0.05)
+async def test_a_call_that_does_not_end_in_time_is_killed(pool: tuple[JobPool, FakeProcPool]) -> None:
     jobs_of_host, processes = pool
     ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     await jobs_of_host.launch(_job("J1"), CALL, ended.set_result)
     process = processes.running["J1"]
     process.stubborn = True
-    jobs_of_host.end("J1")
+    jobs_of_host.end("J1", patience=0.05)
     await asyncio.wait_for(ended, 5)
     assert process.killed_by_us

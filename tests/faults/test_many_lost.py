@@ -58,9 +58,16 @@ async def _talking(platform: Platform, slug: str) -> AsyncIterator[Conversation]
         await caller.hears(GREETING)
         await caller.types(ORDER)
         await caller.hears(ANSWER)
+        await eventually(lambda: _is_written(platform, token), "the answer in the record")
         one = Conversation(token, caller)
         caller.keep(one.watch())
         yield one
+
+
+async def _is_written(platform: Platform, token: Json) -> bool:
+    """Whether the agent knows that its answer was heard: before that, the next one would say it again."""
+    turns = (await call_of(platform, token["callId"]))["turns"]
+    return any(ANSWER in turn["text"] and not turn["interrupted"] for turn in turns)
 
 
 def _lost_words(heard: str, said: str) -> list[str]:

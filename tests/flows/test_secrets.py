@@ -100,6 +100,23 @@ def _places_with(text: str, places: Places) -> set[str]:
     return {place for place, content in places.items() if text.encode() in content}
 
 
+async def _parameters(platform: Platform, agent: Json, call_id: str) -> dict[str, str]:
+    """Of all that can be asked for by them: with the receipt of a caller who never called, and steps that are
+    done again for no call."""
+    erase = {"identity": "nobody", "agent": agent["id"]}
+    again = {"steps": ["cost"], "filter": {"to": "2020-01-01T00:00:00Z"}}
+    return {
+        "agent_id": agent["id"],
+        "deployment_id": agent["deployment"]["id"],
+        "call_id": call_id,
+        "number": "1",
+        "from": "1",
+        "to": "draft",
+        "erasure_id": (await platform.call("POST", "/api/callers/erase", erase))["id"],
+        "reprocess_id": (await platform.call("POST", "/api/calls/reprocess", again, expect=202))["id"],
+    }
+
+
 async def _ended(platform: Platform, call_id: str) -> None:
     async def ended() -> bool:
         return bool((await platform.call("GET", f"/api/calls/{call_id}"))["status"] == "ended")
@@ -143,12 +160,7 @@ async def test_secrets_of_an_agent_in_a_call_can_be_read_nowhere(platform: Platf
         agent = await platform.deployed("canary", **_config(openai, livekit.livekit_url))
         slug, agent_id = agent["slug"], agent["id"]
         token = await platform.token(slug)
-        needed = {
-            "agent_id": agent_id,
-            "deployment_id": agent["deployment"]["id"],
-            "call_id": token["callId"],
-        }
-        needed |= {"number": "1", "from": "1", "to": "draft"}
+        needed = await _parameters(platform, agent, token["callId"])
         needed |= {"webhook_id": hook["id"], "delivery_id": delivery["id"]}
 
         async with calling(token["url"], token["token"]) as caller:
