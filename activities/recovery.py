@@ -40,6 +40,10 @@ logger = logging.getLogger(__name__)
 TOPIC = "bionic.call"
 """Of what the platform itself tells those in a room."""
 
+ABOUT_TO_TELL_SECONDS = 1.0
+"""From the moment at which a call is taken over until LiveKit has been told: some milliseconds, mostly. Two who
+told it at once would have it send two agents."""
+
 STOPPED = "The agent is not deployed any more."
 ROOM_GONE = "its room is gone"
 _CALLERS = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP, ParticipantInfo.Kind.CONNECTOR}
@@ -142,6 +146,9 @@ class CallActivities:
         if taken:
             about = {"agent": str(call.agent_id), "room": call.room}
             logger.warning("a call gets another agent, number %d: %s", attempt, lost.reason, extra=about)
+        else:
+            # Whoever took it over, a host or a try before this one, is about to tell LiveKit, or dead.
+            await asyncio.sleep(ABOUT_TO_TELL_SECONDS)
         return Dispatch(call.id, attempt, avoid)
 
     async def _dispatch(
