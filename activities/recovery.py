@@ -41,8 +41,8 @@ TOPIC = "bionic.call"
 """Of what the platform itself tells those in a room."""
 
 ABOUT_TO_TELL_SECONDS = 1.0
-"""From the moment at which a call is taken over until LiveKit has been told: some milliseconds, mostly. Two who
-told it at once would have it send two agents."""
+"""From the moment at which a call is taken over until LiveKit has been told: mostly some milliseconds. Two
+who told it at once would have it send two agents."""
 
 STOPPED = "The agent is not deployed any more."
 ROOM_GONE = "its room is gone"
