@@ -59,7 +59,7 @@ async def test_one_at_a_time_gives_numbers_and_whoever_reads_misses_none(
                 await events.add(EventKind.CALL_STARTED, {}, agent_id=agent.id)
                 await events.add(EventKind.CALL_ENDED, {}, agent_id=agent.id)
 
-    async def publish() -> None:
+    async def keep_publishing() -> None:
         while writing or await publish(database):
             await publish(database)
 
@@ -73,7 +73,7 @@ async def test_one_at_a_time_gives_numbers_and_whoever_reads_misses_none(
 
     async with database.begin() as db_session:
         first = (await EventRepository(db_session).span()).last
-    readers = [asyncio.create_task(publish()) for _ in range(4)] + [asyncio.create_task(read())]
+    readers = [asyncio.create_task(keep_publishing()) for _ in range(4)] + [asyncio.create_task(read())]
     await asyncio.gather(*(write() for _ in range(16)))
     writing = False
     async with asyncio.timeout(30):

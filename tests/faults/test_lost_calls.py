@@ -99,5 +99,10 @@ async def test_a_job_that_dies_while_temporal_is_away_is_replaced_all_the_same(p
             await _goes_on(platform, caller, token)
         finally:
             await platform.stack.start("temporal")
-    await platform.reaches(agent["id"], "running", seconds=60)
-    await platform.stop(agent["id"])
+
+    async def taken() -> bool:
+        wish = await platform.http.post(f"/api/agents/{agent['id']}/stop", json={"drain": False})
+        return wish.status_code == 202
+
+    await eventually(taken, "wishes taken again", seconds=30)
+    await platform.reaches(agent["id"], "stopped")
