@@ -55,7 +55,7 @@ export function CallList({ agent, now }: { agent: Agent; now: number }) {
               >
                 <CallStatus status={call.status} />
                 <span className="call-who">
-                  {call.identity ?? 'caller'}
+                  <span className="call-name">{call.identity ?? 'caller'}</span>
                   {call.recoveries > 0 ? <Recovered times={call.recoveries} /> : null}
                 </span>
                 <span className="num">{call.turnCount} turns</span>
@@ -75,10 +75,11 @@ export function CallList({ agent, now }: { agent: Agent; now: number }) {
 
 /** The platform's own doing: an agent was lost, and the conversation went on. */
 function Recovered({ times }: { times: number }) {
-  const often = times === 1 ? 'once' : `${times} times`
+  const said = `Its agent was lost ${times === 1 ? 'once' : `${times} times`}, and another one went on.`
   return (
-    <span className="chip chip-amber" title={`Its agent was lost ${often}, and another one went on.`}>
-      recovered{times > 1 ? ` ×${times}` : ''}
+    <span className="chip chip-amber" title={said}>
+      <span aria-hidden="true">↻ {times}</span>
+      <span className="sr-only">{said}</span>
     </span>
   )
 }
