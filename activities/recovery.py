@@ -32,7 +32,7 @@ from db.repositories.hosts import HostRepository
 from db.repositories.placements import PlacementRepository
 from db.repositories.recoveries import Loss, RecoveryRepository
 from db.repositories.transcripts import TranscriptRepository
-from workflows.call_types import CallSight, CallState, GiveUp, SendAgent, Sent
+from workflows.call_types import GOES_ON, CallSight, CallState, GiveUp, SendAgent, Sent
 from workflows.policy import HEARTBEAT_TIMEOUT, NO_SHOW
 
 logger = logging.getLogger(__name__)
@@ -202,9 +202,14 @@ class CallActivities:
 
     @activity.defn
     async def finish_call(self, call_id: str) -> list[str]:
-        """Put the record of a call that is over in order; the steps that its agent asks for."""
+        """Put the record of a call that is over in order; the steps that its agent asks for.
+
+        `GOES_ON` where its caller was back before the workflow had heard that the room was gone.
+        """
         with told_to_temporal():
             async with self.database.begin() as db_session:
+                if await CallRepository(db_session).is_open(UUID(call_id)):
+                    return [GOES_ON]
                 await TranscriptRepository(db_session).keep_drafts(UUID(call_id))
             return await asked_for(self.database, self.settings, UUID(call_id))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
+from typing import NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -12,7 +14,16 @@ with workflow.unsafe.imports_passed_through():
     from workflows import policy, signatures
     from workflows.after import AftercareWorkflow
     from workflows.after_types import AfterInput, Step
-    from workflows.call_types import AgentLost, CallInput, CallSight, CallState, GiveUp, SendAgent, Sent
+    from workflows.call_types import (
+        GOES_ON,
+        AgentLost,
+        CallInput,
+        CallSight,
+        CallState,
+        GiveUp,
+        SendAgent,
+        Sent,
+    )
     from workflows.errors import reason_of
 
 
@@ -37,7 +48,8 @@ class CallWorkflow:
 
     @workflow.signal
     def caller_came(self) -> None:
-        """The caller is in the room: an agent must come."""
+        """The caller is in the room: an agent must come, also where the call was over before."""
+        self._over = False
         self._expect(timedelta(seconds=self._call.patience_seconds))
 
     @workflow.signal
@@ -62,28 +74,26 @@ class CallWorkflow:
         first = self._lost is None and self._expecting is None and not self._over
         if first:
             await self._act_on(await self._look())
-        while not self._over:
-            await self._wait()
-            if self._is_over():
+        while True:
+            while not self._is_over():
+                await self._watch()
+                if workflow.info().is_continue_as_new_suggested() and not self._news():
+                    _begin_anew(call, self._attempt, self._tries)
+            if await self._finish():
                 break
-            if lost := self._lost:
-                self._lost = None
-                await self._replace(lost)
-            else:
-                await self._act_on(await self._look())
-            if workflow.info().is_continue_as_new_suggested() and not self._news():
-                workflow.continue_as_new(
-                    CallInput(
-                        call.call_id,
-                        call.agent_id,
-                        call.slug,
-                        call.room,
-                        call.patience_seconds,
-                        self._attempt,
-                        self._tries,
-                    )
-                )
-        await self._finish()
+        if not self._is_over():  # the caller came back in the last moment
+            _begin_anew(call, self._attempt, self._tries)
+
+    async def _watch(self) -> None:
+        """Wait for what happens next, and do what it asks for."""
+        await self._wait()
+        if self._over:
+            return
+        if lost := self._lost:
+            self._lost = None
+            await self._replace(lost)
+        else:
+            await self._act_on(await self._look())
 
     def _expect(self, patience: timedelta) -> None:
         if self._expecting is None or patience < self._expecting:
@@ -188,7 +198,8 @@ class CallWorkflow:
         )
         self._over = self._over or last
 
-    async def _finish(self) -> None:
+    async def _finish(self) -> bool:
+        """Put the record in order; False where the call goes on after all, for its caller is back."""
         steps: list[str] | None = None
         try:
             steps = await workflow.execute_local_activity(
@@ -199,9 +210,14 @@ class CallWorkflow:
             )
         except (ActivityError, ApplicationError) as error:
             workflow.logger.error("the record of a call is not in order: %s", reason_of(error))
+        if steps == [GOES_ON]:
+            self._over = False
+            self._expect(policy.LEFT_GRACE)
+            return False
         self._describe("over")
         if steps:
             await self._look_after([Step(each) for each in steps])
+        return True
 
     async def _look_after(self, steps: list[Step]) -> None:
         """Have the rest done by a workflow of its own: this one begins anew if the caller comes back."""
@@ -216,3 +232,8 @@ class CallWorkflow:
 
     def _describe(self, state: str) -> None:
         workflow.set_current_details(f"**{self._call.slug}**, room {self._call.room}\n- {state}")
+
+
+def _begin_anew(call: CallInput, attempt: int, tries: int) -> NoReturn:
+    """Go on with an empty history."""
+    workflow.continue_as_new(replace(call, attempt=attempt, tries=tries))

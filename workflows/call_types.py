@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+GOES_ON = "goes on"
+"""Instead of the steps after a call that is over: this one is not, for its caller is back."""
+
 
 @dataclass(frozen=True)
 class CallInput:

@@ -99,7 +99,7 @@ async def give_up_call(request: GiveUp) -> None:
 
 @activity.defn
 async def finish_call(call_id: str) -> list[str]:
-    """Put the record of a call that is over in order; the steps that its agent asks for."""
+    """Put the record of a call that is over in order; the steps that its agent asks for, or `GOES_ON`."""
     raise NotImplementedError(call_id)
 
 

@@ -110,18 +110,30 @@ class WebhookService:
         is_agent = who.kind == ParticipantInfo.Kind.AGENT
         match event.event:
             case "room_finished":
-                await calls.end(room, "room finished")
-                call_id = await calls.id_of(room)
-                return partial(self.board.over, call_id) if call_id else None
+                return await self._finished(db_session, event, room)
             case "participant_joined" if not is_agent:
                 if await calls.caller_came(room, who.identity, _joined_at(event)):
                     return await self._news(db_session, room, self.board.caller_came)
             case "participant_left" | "participant_connection_aborted" if not is_agent:
-                await calls.caller_left(room, who.identity)
+                if not await _is_overtaken(db_session, event, room):
+                    await calls.caller_left(room, who.identity)
             case "participant_left" | "participant_connection_aborted":
                 if await calls.is_alone(room):
                     return await self._news(db_session, room, self.board.agent_left)
         return None
+
+    async def _finished(
+        self, db_session: AsyncSession, event: WebhookEvent, room: str
+    ) -> Callable[[], None] | None:
+        """The room is gone, unless its caller is back: then there is another one of that name."""
+        if await _is_overtaken(db_session, event, room):
+            look = await self._news(db_session, room, self.board.agent_left)
+            if look:
+                return look
+        calls = CallRepository(db_session)
+        await calls.end(room, "room finished")
+        call_id = await calls.id_of(room)
+        return partial(self.board.over, call_id) if call_id else None
 
     async def _news(
         self, db_session: AsyncSession, room: str, tell: Callable[[CallInput], None]
@@ -167,6 +179,12 @@ class WebhookService:
             return False
         placed = await rooms.placed_with_key(signer.api_key, call.agent_id)
         return any(each.open(self.postgres.box) == signer.api_secret for each in placed)
+
+
+async def _is_overtaken(db_session: AsyncSession, event: WebhookEvent, room: str) -> bool:
+    """Whether LiveKit has told meanwhile of somebody who came after it. It says in whole seconds when."""
+    at = datetime.fromtimestamp(event.created_at + 1, UTC)
+    return await RoomRepository(db_session).joined_since(room, at)
 
 
 def _joined_at(event: WebhookEvent) -> datetime:

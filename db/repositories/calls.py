@@ -180,6 +180,11 @@ class CallRepository:
         """The call of a room."""
         return (await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))).scalar()
 
+    async def is_open(self, call_id: UUID) -> bool:
+        """Whether a call goes on, or may yet begin."""
+        statement = select(CallRow.id).where(CallRow.id == call_id, CallRow.status.in_(OPEN))
+        return (await self._db_session.execute(statement)).scalar() is not None
+
     async def is_alone(self, room: str) -> bool:
         """Whether a caller is in the room, by what LiveKit told last, whose agent should be there too."""
         alone = (CallRow.caller_joined_at.is_not(None), CallRow.caller_left_at.is_(None))

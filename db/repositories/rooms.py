@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -60,6 +61,15 @@ class RoomRepository:
             .limit(_MAX_EVENTS)
         )
         return list((await self._db_session.execute(statement)).scalars())
+
+    async def joined_since(self, room: str, at: datetime) -> bool:
+        """Whether LiveKit has told of somebody who joined, after that moment."""
+        statement = select(LiveKitEventRow.id).where(
+            LiveKitEventRow.room == room,
+            LiveKitEventRow.event == "participant_joined",
+            LiveKitEventRow.created_at > at,
+        )
+        return (await self._db_session.execute(statement.limit(1))).scalar() is not None
 
     async def placed_with_key(self, api_key: str, agent_id: UUID | None = None) -> list[PlacedSecret]:
         """The sealed secrets of deployments that run, or ran, with this LiveKit API key, newest first.

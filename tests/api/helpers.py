@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from livekit import api
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +20,7 @@ from db.repositories.hosts import HostFigures, HostRepository
 from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
 from tests.api.conftest import LIVEKIT_KEY, LIVEKIT_SECRET, Client, FakeWorkflows, platform_of
+from tests.support import livekit_hooks
 from workflows.types import DeployRequest
 
 CONFIG: dict[str, Any] = {"instructions": "Be brief.", "greeting": "Hello"}
@@ -31,7 +29,7 @@ OWN_LIVEKIT = {
     "apiKey": "own-key",
     "apiSecret": "own-secret-own-secret-own-secret-own",
 }
-HOOK = "/api/webhooks/livekit"
+HOOK = livekit_hooks.HOOK
 
 
 def unique(prefix: str = "agent") -> str:
@@ -142,6 +140,4 @@ def signature(
     body: bytes, *, key: str = LIVEKIT_KEY, secret: str = LIVEKIT_SECRET, ttl: float = 300
 ) -> dict[str, str]:
     """The headers with which LiveKit sends a webhook."""
-    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
-    token = api.AccessToken(key, secret).with_sha256(digest).with_ttl(timedelta(seconds=ttl)).to_jwt()
-    return {"Authorization": token, "Content-Type": "application/webhook+json"}
+    return livekit_hooks.signature(body, key, secret, ttl)

@@ -40,6 +40,18 @@ async def test_a_finished_room_ends_its_call_once(client: Client) -> None:
     assert await call_of(client, token["callId"]) == call
 
 
+async def test_a_room_to_whose_name_somebody_has_come_since_is_not_over(client: Client) -> None:
+    token = await make_call(client, await make_live(client))
+    for body, status in (
+        (webhook("participant_joined", token["room"]), "waiting"),
+        (webhook("room_finished", token["room"], age=30), "waiting"),
+        (webhook("room_finished", token["room"]), "ended"),
+        (webhook("room_finished", token["room"], age=30), "ended"),
+    ):
+        assert (await client.post(HOOK, content=body, headers=signature(body))).json() == {"taken": True}
+        assert (await call_of(client, token["callId"]))["status"] == status
+
+
 async def test_other_events_are_only_noted(client: Client) -> None:
     token = await make_call(client, await make_live(client))
     body = webhook("participant_joined", token["room"])

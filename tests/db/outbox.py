@@ -15,6 +15,7 @@ from db.repositories.recoveries import JoinedAgent, RecoveryRepository
 
 
 async def make_call(database: Database, agent: AgentRow) -> tuple[uuid.UUID, str]:
+    """A call that waits for its caller, and its room."""
     call_id = uuid.uuid4()
     async with database.begin() as db_session:
         calls = CallRepository(db_session)
@@ -23,25 +24,30 @@ async def make_call(database: Database, agent: AgentRow) -> tuple[uuid.UUID, str
 
 
 async def joins(database: Database, agent: AgentRow, call_id: uuid.UUID, attempt: int = 1) -> None:
+    """The agent is in the room."""
     async with database.begin() as db_session:
         joined = JoinedAgent(call_id, agent.id, 3, f"call-{call_id}", attempt)
         await RecoveryRepository(db_session).joined(joined)
 
 
 async def ends(database: Database, room: str, reason: str = "caller left", **more: Any) -> bool:
+    """The call is over; whether it was open until then."""
     async with database.begin() as db_session:
         return await CallRepository(db_session).end(room, reason, **more)
 
 
 async def told(database: Database) -> list[EventRow]:
+    """All that was told, in the order in which it was written."""
     async with database.begin() as db_session:
         return list((await db_session.execute(select(EventRow).order_by(EventRow.id))).scalars())
 
 
 async def kinds_told(database: Database) -> list[str]:
+    """What kinds of events."""
     return [each.kind for each in await told(database)]
 
 
 async def publish(database: Database) -> int:
+    """Give numbers to what has none; to how many."""
     async with database.begin() as db_session:
         return await EventRepository(db_session).publish()

@@ -7,26 +7,16 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
 from common.events import EventKind, wanted
 from db.engine import Database
 from db.models import AgentRow, EventRow
-from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.calls import CallRepository
 from db.repositories.events import EventFilter, EventRepository
 from tests.db.outbox import ends, make_call, publish, told
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def agent(database: Database) -> AgentRow:
-    """An agent, and an empty outbox."""
-    async with database.begin() as db_session:
-        await db_session.execute(delete(EventRow))
-        slug = f"e-{uuid.uuid4().hex[:8]}"
-        return await AgentRepository(db_session, database.box).create("E", slug, StoredConfig({}, {}))
 
 
 async def test_numbers_are_in_the_order_in_which_events_can_be_seen(

@@ -9,27 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, update
+from sqlalchemy import event, update
 
 from common.status import CallStatus, Status
 from db.engine import Database
-from db.models import AgentRow, CallRow, EventRow
-from db.repositories.agents import AgentRepository, StoredConfig
+from db.models import AgentRow, CallRow
+from db.repositories.agents import AgentRepository
 from db.repositories.calls import CallRepository
 from db.repositories.deployments import DeploymentRepository, NewTransition
 from db.repositories.recoveries import Loss, RecoveryRepository
 from tests.db.outbox import ends, joins, kinds_told, make_call, told
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def agent(database: Database) -> AgentRow:
-    """An agent, and an empty outbox."""
-    async with database.begin() as db_session:
-        await db_session.execute(delete(EventRow))
-        slug = f"e-{uuid.uuid4().hex[:8]}"
-        return await AgentRepository(db_session, database.box).create("E", slug, StoredConfig({}, {}))
 
 
 @contextmanager

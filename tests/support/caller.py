@@ -34,6 +34,8 @@ class Caller:
     heard: list[Heard] = field(default_factory=list)
     hearing: dict[str, Heard] = field(default_factory=dict)
     """What each stream of words has said so far, by its id; also what was cut off."""
+    met: list[str] = field(default_factory=list)
+    """The identities of all agents that were ever in the room, in order."""
     audio_frames: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     speech: bytearray = field(default_factory=bytearray)
@@ -81,6 +83,11 @@ class Caller:
             del self.speech[:FRAME_BYTES]
             await source.capture_frame(rtc.AudioFrame(piece, RATE, 1, FRAME_BYTES // 2))
 
+    def meets(self, who: rtc.RemoteParticipant) -> None:
+        """Somebody is in the room."""
+        if who.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and who.identity not in self.met:
+            self.met.append(who.identity)
+
     def keep(self, coroutine: Any) -> None:
         """Own a task until the call is over."""
         task = asyncio.create_task(coroutine)
@@ -95,34 +102,13 @@ async def calling(url: str, token: str, *, quiet: bool = False) -> AsyncIterator
     One that is `quiet` has no microphone, and reads what is said: many of those cost next to nothing.
     """
     caller = Caller(rtc.Room())
-
-    async def read_text(reader: rtc.TextStreamReader, identity: str) -> None:
-        words = caller.hearing[reader.info.stream_id] = Heard(identity, "")
-        try:
-            async for piece in reader:
-                words.text += piece
-        except StreamError:
-            return  # cut off: its speaker was
-        caller.heard.append(words)
-
-    async def count_audio(track: rtc.Track) -> None:
-        stream = rtc.AudioStream(track)
-        try:
-            async for _ in stream:
-                caller.audio_frames += 1
-        finally:
-            await stream.aclose()
-
-    caller.room.register_text_stream_handler(
-        "lk.transcription", lambda reader, identity: caller.keep(read_text(reader, identity))
-    )
-
-    @caller.room.on("track_subscribed")
-    def _on_track(track: rtc.Track, *_: object) -> None:
-        if track.kind == rtc.TrackKind.KIND_AUDIO and not quiet:
-            caller.keep(count_audio(track))
-
+    _read(caller)
+    _meet(caller)
+    if not quiet:
+        _listen(caller)
     await caller.room.connect(url, token)
+    for who in caller.room.remote_participants.values():
+        caller.meets(who)
     if not quiet:
         caller.keep(caller.microphone())
     try:
@@ -132,3 +118,39 @@ async def calling(url: str, token: str, *, quiet: bool = False) -> AsyncIterator
         for task in list(caller.tasks):
             task.cancel()
         await asyncio.gather(*caller.tasks, return_exceptions=True)
+
+
+def _read(caller: Caller) -> None:
+    async def read_text(reader: rtc.TextStreamReader, identity: str) -> None:
+        words = caller.hearing[reader.info.stream_id] = Heard(identity, "")
+        try:
+            async for piece in reader:
+                words.text += piece
+        except StreamError:
+            return  # cut off: its speaker was
+        caller.heard.append(words)
+
+    caller.room.register_text_stream_handler(
+        "lk.transcription", lambda reader, identity: caller.keep(read_text(reader, identity))
+    )
+
+
+def _meet(caller: Caller) -> None:
+    @caller.room.on("participant_connected")
+    def _on_participant(who: rtc.RemoteParticipant) -> None:
+        caller.meets(who)
+
+
+def _listen(caller: Caller) -> None:
+    async def count_audio(track: rtc.Track) -> None:
+        stream = rtc.AudioStream(track)
+        try:
+            async for _ in stream:
+                caller.audio_frames += 1
+        finally:
+            await stream.aclose()
+
+    @caller.room.on("track_subscribed")
+    def _on_track(track: rtc.Track, *_: object) -> None:
+        if track.kind == rtc.TrackKind.KIND_AUDIO:
+            caller.keep(count_audio(track))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -39,6 +40,20 @@ async def summaries(workflow: Handle) -> list[str]:
         for event in (await workflow.fetch_history()).events
         if event.user_metadata.HasField("summary")
     ]
+
+
+async def story(workflow: Handle) -> list[str]:
+    """What the workflow was told and what it had done, by the names of signals and activities, in order."""
+    found = []
+    for event in (await workflow.fetch_history()).events:
+        if event.HasField("workflow_execution_signaled_event_attributes"):
+            found.append(event.workflow_execution_signaled_event_attributes.signal_name)
+        elif event.HasField("activity_task_scheduled_event_attributes"):
+            found.append(event.activity_task_scheduled_event_attributes.activity_type.name)
+        elif event.HasField("marker_recorded_event_attributes"):
+            about = event.marker_recorded_event_attributes.details["data"].payloads[0].data
+            found.append(json.loads(about)["activity_type"])
+    return found
 
 
 async def heartbeat(workflow: Handle) -> HostDetails | None:

@@ -38,11 +38,13 @@ class Hook:
 async def working(
     database: Database, schedule: Schedule = QUICK, guard: Guard = LOOPBACK, seconds: float = 2.0
 ) -> AsyncIterator[None]:
+    """A worker delivers during the block."""
     async with outward(guard, seconds) as sender, Outbox(database, Delivering(sender, schedule)).emptied():
         yield
 
 
 async def make_hook(database: Database, url: str, kinds: list[str] | None = None) -> Hook:
+    """An endpoint that wants these kinds of events, or all."""
     async with database.begin() as db_session:
         wanted = WantedEndpoint(url, kinds=kinds)
         row, secret = await EndpointRepository(db_session, database.box).create(wanted)
@@ -61,11 +63,14 @@ async def tell(
 
 
 async def deliveries_of(database: Database, hook: Hook, state: DeliveryState | None = None) -> list[Told]:
+    """An endpoint's deliveries, or those in that state."""
     async with database.begin() as db_session:
         return (await DeliveryRepository(db_session).list(hook.id, state, None, 500)).items
 
 
 async def reached(database: Database, hook: Hook, state: DeliveryState, count: int = 1) -> list[Told]:
+    """The deliveries in that state, once there are so many."""
+
     async def look() -> list[Told] | None:
         found = await deliveries_of(database, hook, state)
         return found if len(found) >= count else None
@@ -74,11 +79,14 @@ async def reached(database: Database, hook: Hook, state: DeliveryState, count: i
 
 
 async def endpoint_of(database: Database, hook: Hook) -> WebhookEndpointRow:
+    """The endpoint as it is now."""
     async with database.begin() as db_session:
         return await EndpointRepository(db_session, database.box).get(hook.id)
 
 
 def all_done(database: Database) -> Any:
+    """A look whether nothing is due."""
+
     async def look() -> bool:
         async with database.begin() as db_session:
             return not await DeliveryRepository(db_session).due()
@@ -87,6 +95,8 @@ def all_done(database: Database) -> Any:
 
 
 def fails(database: Database, hook: Hook) -> Any:
+    """A look whether nothing reaches the endpoint."""
+
     async def look() -> bool:
         return (await endpoint_of(database, hook)).failing_since is not None
 

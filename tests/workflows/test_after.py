@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from tests.workflows.test_call import CallWorld
+from tests.workflows.call_world import CallWorld
 from workflows import policy
 from workflows.after import AftercareWorkflow
 from workflows.after_types import (

@@ -3,123 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from temporalio import activity
-from temporalio.client import Client, WorkflowHandle
-from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.client import Client
 
 from tests.support.waiting import eventually
+from tests.workflows.call_world import CallWorld, nothing, working
 from workflows import policy
-from workflows.call import CallWorkflow
-from workflows.call_types import AgentLost, CallInput, CallSight, CallState, GiveUp, SendAgent, Sent
-from workflows.call_wishes import CallNews
+from workflows.call_types import AgentLost, CallState
 
 pytestmark = pytest.mark.integration
 
 
-@dataclass
-class CallWorld:
-    """Stands in for Postgres and LiveKit."""
-
-    client: Client
-    state: CallState = CallState.GOING
-    attempt: int = 1
-    stays: bool = True
-    """Whether an agent that is sent stays."""
-    problem: str | None = None
-    blind: int = 0
-    """How many looks fail."""
-    looks: int = 0
-    sent: list[SendAgent] = field(default_factory=list)
-    given_up: list[GiveUp] = field(default_factory=list)
-    finished: int = 0
-    steps: list[str] = field(default_factory=list)
-    """What is to be done with the call when it is over."""
-    call: CallInput = field(default_factory=lambda: CallInput(str(uuid.uuid4()), "a", "slug", "room", 0.2))
-
-    @activity.defn
-    async def look_at_call(self, call_id: str) -> CallSight:
-        """As it is, unless blind."""
-        assert call_id == self.call.call_id
-        self.looks += 1
-        if self.blind:
-            self.blind -= 1
-            raise ApplicationError("LiveKit is away")
-        return CallSight(self.state, self.attempt)
-
-    @activity.defn
-    async def send_agent(self, request: SendAgent) -> Sent:
-        """One that stays, or does not."""
-        self.sent.append(request)
-        if self.state in {CallState.OVER, CallState.EMPTY} or self.problem:
-            return Sent(self.attempt, self.state, self.problem)
-        if request.lost.attempt == self.attempt:
-            self.attempt += 1
-        self.state = CallState.GOING if self.stays else CallState.ALONE
-        return Sent(self.attempt, CallState.GOING)
-
-    @activity.defn
-    async def give_up_call(self, request: GiveUp) -> None:
-        """Note it."""
-        self.given_up.append(request)
-
-    @activity.defn
-    async def finish_call(self, call_id: str) -> list[str]:
-        """Note it."""
-        assert call_id == self.call.call_id
-        self.finished += 1
-        return self.steps
-
-    @property
-    def news(self) -> CallNews:
-        """As the API and hosts tell them."""
-        return CallNews(self.client)
-
-    @property
-    def handle(self) -> WorkflowHandle[CallWorkflow, None]:
-        """Its workflow."""
-        return self.client.get_workflow_handle_for(
-            CallWorkflow.run, policy.call_workflow_id(self.call.call_id)
-        )
-
-    async def ends(self) -> None:
-        """The room is gone: so is the workflow, and the record is in order."""
-        await self.news.over(self.call.call_id)
-        await asyncio.wait_for(self.handle.result(), 10)
-        assert self.finished == 1
+@pytest.fixture
+def idle(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> CallWorld:
+    """A world without a worker, and less patience than in earnest."""
+    monkeypatch.setattr(policy, "SENT_PATIENCE", timedelta(seconds=0.2))
+    monkeypatch.setattr(policy, "CALL_PAUSE", timedelta(seconds=0.1))
+    return CallWorld(temporal)
 
 
 @pytest.fixture
-async def world(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CallWorld]:
-    """A worker for calls, with a world behind it, and less patience than in earnest."""
-    monkeypatch.setattr(policy, "SENT_PATIENCE", timedelta(seconds=0.2))
-    monkeypatch.setattr(policy, "CALL_PAUSE", timedelta(seconds=0.1))
-    async with _working(CallWorld(temporal)) as world:
-        yield world
-
-
-@asynccontextmanager
-async def _working(world: CallWorld) -> AsyncIterator[CallWorld]:
-    activities = [world.look_at_call, world.send_agent, world.give_up_call, world.finish_call]
-    # The sandbox would have a policy of its own, which no test could change.
-    restrictions = SandboxRestrictions.default.with_passthrough_modules("workflows.policy")
-    worker = Worker(
-        world.client,
-        task_queue=policy.CONTROL_QUEUE,
-        workflows=[CallWorkflow],
-        activities=activities,
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
-    )
-    async with worker:
-        yield world
+async def world(idle: CallWorld) -> AsyncIterator[CallWorld]:
+    """A worker for calls, with a world behind it."""
+    async with working(idle):
+        yield idle
 
 
 async def test_a_call_that_goes_well_costs_one_look(world: CallWorld) -> None:
@@ -246,5 +156,44 @@ async def test_a_caller_who_comes_back_begins_it_anew(world: CallWorld) -> None:
 
     await eventually(sent, "an agent")
     assert world.sent[0].lost.attempt == 3
+    world.state = CallState.OVER
     await world.news.over(world.call.call_id)
     await asyncio.wait_for(world.handle.result(), 10)
+
+
+@pytest.mark.parametrize("signals", [("over", "caller_came"), ("caller_came", "over")])
+async def test_a_caller_who_is_back_before_the_end_was_heard_of_is_looked_after(
+    idle: CallWorld, signals: tuple[str, str]
+) -> None:
+    """The workers were away, or Temporal was: then the order of what they are told is a matter of luck."""
+    await idle.news.begin(idle.call)
+    for signal in signals:
+        await (idle.news.over(idle.call.call_id) if signal == "over" else idle.news.caller_came(idle.call))
+    idle.state = CallState.ALONE
+    async with working(idle):
+
+        async def sent() -> bool:
+            return bool(idle.sent)
+
+        await eventually(sent, "an agent")
+        assert idle.finished == 0
+        await idle.ends()
+
+
+async def test_a_caller_who_is_back_while_the_record_is_put_in_order_is_looked_after(
+    world: CallWorld,
+) -> None:
+    async def back() -> None:
+        world.state = CallState.ALONE
+        await world.news.caller_came(world.call)
+
+    await world.news.caller_came(world.call)
+    world.meanwhile, world.state = back, CallState.OVER
+    await world.news.over(world.call.call_id)
+
+    async def sent() -> bool:
+        return bool(world.sent)
+
+    await eventually(sent, "an agent")
+    world.meanwhile, world.finished = nothing, 0
+    await world.ends()
