@@ -11,25 +11,11 @@ import pytest
 
 from agents.tracing import EXPORT_SECONDS
 from tests.support.caller import calling
-from tests.support.otlp import Receiver, attributes, blackhole, receiving
+from tests.support.otlp import Receiver, attributes, blackhole, langfuse, receiving
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
-
-KEYS = {"langfusePublicKey": "pk-lf-test", "langfuseSecretKey": "sk-lf-test-secret"}
-
-
-@asynccontextmanager
-async def langfuse(platform: Platform, url: str) -> AsyncIterator[None]:
-    """LangFuse at `url` in the settings, for a while."""
-    await platform.call("PUT", "/api/settings", {"langfuseHost": url, **KEYS})
-    try:
-        yield
-    finally:
-        nothing = {"langfuseHost": None, "langfusePublicKey": None, "langfuseSecretKey": None}
-        await platform.call("PUT", "/api/settings", nothing)
-
 
 GIVEN_UP_SECONDS = EXPORT_SECONDS + 3
 """Spans that ended as the call began are not tried any more."""

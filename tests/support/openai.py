@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,10 +18,13 @@ class OpenAIServer:
     def __init__(self) -> None:
         self.url = ""
         self.keys: list[str] = []
+        """Who asked, for each of the following."""
         self.asked: list[dict[str, Any]] = []
         self.refusal: str | None = None
         """What chat answers with status 401, if so; `{key}` in it is the key that was sent."""
         self.words = ("It ", "ships ", "today.")
+        self.answer: Callable[[dict[str, Any]], Sequence[str]] | None = None
+        """What chat says instead, by what was asked."""
         self.tool: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         """What chat submits when it is asked to use a tool: that tool's arguments, by what was asked."""
 
@@ -34,9 +37,8 @@ class OpenAIServer:
         return app
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
-        """The same answer to whatever was said."""
-        self.keys.append(request.headers["Authorization"])
-        self.asked.append(await request.json())
+        """The same answer to whatever was said, or the one to that."""
+        self._take(request, await request.json())
         if self.refusal:
             said = self.refusal.format(key=self.keys[-1].removeprefix("Bearer "))
             return web.json_response({"error": {"message": said}}, status=401)
@@ -56,7 +58,8 @@ class OpenAIServer:
 
     def _deltas(self, asked: dict[str, Any]) -> list[tuple[dict[str, Any], str | None]]:
         if self.tool is None or not asked.get("tools"):
-            return [({"role": "assistant", "content": word}, None) for word in self.words]
+            words = self.answer(asked) if self.answer else self.words
+            return [({"role": "assistant", "content": word}, None) for word in words]
         function = {
             "name": asked["tools"][0]["function"]["name"],
             "arguments": json.dumps(self.tool(asked)),
@@ -64,17 +67,19 @@ class OpenAIServer:
         call = {"index": 0, "id": "call_1", "type": "function", "function": function}
         return [({"role": "assistant", "tool_calls": [call]}, None), ({}, "tool_calls")]
 
+    def _take(self, request: web.Request, asked: dict[str, Any]) -> None:
+        self.keys.append(request.headers["Authorization"])
+        self.asked.append(asked)
+
     async def transcribe(self, request: web.Request) -> web.Response:
         """The same question, whatever was recorded."""
-        self.keys.append(request.headers["Authorization"])
         form = await request.post()
-        self.asked.append({name: value for name, value in form.items() if isinstance(value, str)})
+        self._take(request, {name: value for name, value in form.items() if isinstance(value, str)})
         return web.json_response({"text": "where is my order"})
 
     async def speak(self, request: web.Request) -> web.Response:
         """The same word, whatever is to be said."""
-        self.keys.append(request.headers["Authorization"])
-        self.asked.append(await request.json())
+        self._take(request, await request.json())
         return web.Response(body=synthesize_pcm("hello", sample_rate=24_000), content_type="audio/pcm")
 
 

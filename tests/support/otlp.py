@@ -13,6 +13,10 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.support.platform import Platform
+
+KEYS = {"langfusePublicKey": "pk-lf-test", "langfuseSecretKey": "sk-lf-test-secret"}
+
 
 @dataclass
 class Receiver:
@@ -95,3 +99,14 @@ async def blackhole() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.close()
+
+
+@asynccontextmanager
+async def langfuse(platform: Platform, url: str) -> AsyncIterator[None]:
+    """LangFuse at `url` in the settings, for a while."""
+    await platform.call("PUT", "/api/settings", {"langfuseHost": url, **KEYS})
+    try:
+        yield
+    finally:
+        nothing = {"langfuseHost": None, "langfusePublicKey": None, "langfuseSecretKey": None}
+        await platform.call("PUT", "/api/settings", nothing)
