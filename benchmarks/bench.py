@@ -115,6 +115,10 @@ class Bench:
         body = {"config": {**CONFIG, "instructions": instructions}}
         await self._ask("PATCH", f"/api/agents/{agent.id}", 200, json=body)
 
+    async def settings(self, **changes: str | None) -> None:
+        """Change settings of the platform; who is deployed later is given them."""
+        await self._ask("PUT", "/api/settings", 200, json=changes)
+
     async def token(self, agent: Agent) -> tuple[str, str]:
         """A token for a room of its own, as a widget gets it, and the room's name."""
         wish = {"input": json.dumps({"agentId": agent.id})}

@@ -86,10 +86,14 @@ class Caller:
             return math.inf
         return came - since
 
-    async def connect(self, token: str) -> None:
-        """Join the room."""
-        # It listens to nobody: decoding audio here would take from the machine what is measured.
-        await self.room.connect(self.bench.stack.livekit_url, token, rtc.RoomOptions(auto_subscribe=False))
+    async def connect(self, token: str, *, listens: bool = False) -> None:
+        """Join the room.
+
+        One that does not listen decodes no audio, which would take from the machine what is measured. Its
+        agent says nothing: it waits for somebody to hear it.
+        """
+        options = rtc.RoomOptions(auto_subscribe=listens)
+        await self.room.connect(self.bench.stack.livekit_url, token, options)
 
     async def hang_up(self) -> None:
         """Leave; the room, and whatever agent is in it, goes."""
@@ -107,22 +111,36 @@ def _is_agent(participant: rtc.RemoteParticipant) -> bool:
 
 
 @asynccontextmanager
-async def waiting_caller(bench: Bench) -> AsyncIterator[Caller]:
-    """A caller who has joined a room and hangs up at the end of the block."""
-    name = f"bench-{uuid.uuid4().hex[:12]}"
-    stack = bench.stack
-    token = (
-        api.AccessToken(stack.livekit_api_key, stack.livekit_api_secret)
-        .with_identity("caller")
-        .with_grants(api.VideoGrants(room_join=True, room=name))
-        .to_jwt()
-    )
-    caller = Caller(bench, rtc.Room(), name)
-    await caller.connect(token)
+async def _calling(bench: Bench, room: str, token: str, *, listens: bool) -> AsyncIterator[Caller]:
+    caller = Caller(bench, rtc.Room(), room)
+    await caller.connect(token, listens=listens)
     try:
         yield caller
     finally:
         await caller.hang_up()
+
+
+@asynccontextmanager
+async def waiting_caller(bench: Bench, *, listens: bool = False) -> AsyncIterator[Caller]:
+    """A caller who has joined a room and hangs up at the end of the block."""
+    room = f"bench-{uuid.uuid4().hex[:12]}"
+    stack = bench.stack
+    token = (
+        api.AccessToken(stack.livekit_api_key, stack.livekit_api_secret)
+        .with_identity("caller")
+        .with_grants(api.VideoGrants(room_join=True, room=room))
+        .to_jwt()
+    )
+    async with _calling(bench, room, token, listens=listens) as caller:
+        yield caller
+
+
+@asynccontextmanager
+async def widget_caller(bench: Bench, agent: Agent, *, listens: bool = False) -> AsyncIterator[Caller]:
+    """A caller who comes as a widget does: the token brings the agent."""
+    token, room = await bench.token(agent)
+    async with _calling(bench, room, token, listens=listens) as caller:
+        yield caller
 
 
 async def by_name(bench: Bench, agent_name: str, seconds: float) -> float:
@@ -132,11 +150,6 @@ async def by_name(bench: Bench, agent_name: str, seconds: float) -> float:
 
 
 async def by_token(bench: Bench, agent: Agent, seconds: float) -> float:
-    """A call as a widget makes it: the token brings the agent. Seconds from the caller's join."""
-    token, room = await bench.token(agent)
-    caller = Caller(bench, rtc.Room(), room)
-    await caller.connect(token)
-    try:
+    """A call as a widget makes it. Seconds from the caller's join until the agent is there."""
+    async with widget_caller(bench, agent) as caller:
         return await caller.joined(time.perf_counter(), seconds)
-    finally:
-        await caller.hang_up()

@@ -6,20 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from livekit import rtc
-
-from agents.providers.offline.wav import synthesize_pcm
 from benchmarks.bench import Bench, open_bench
 from benchmarks.callers import waiting_caller
 from benchmarks.measure import Result, Series, Unit
+from benchmarks.microphone import again, microphone, spoken
 from benchmarks.processes import mcores, pss
 from benchmarks.sample import STOCK_NAME
 from benchmarks.scale import Scale, Tell
 from benchmarks.stock import stock_worker
 from stack.config import Service, StackError
 
-_RATE = 16_000
-_FRAME_BYTES = 2 * _RATE // 50
 _EVERY_SECONDS = 6.0
 """A question, its answer, and a breath."""
 
@@ -29,7 +25,7 @@ _OURS = "ours"
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:
     """The same calls to both sides at the same time; what they add to each side's processes at rest."""
-    speech = await asyncio.to_thread(synthesize_pcm, "where is my order", sample_rate=_RATE)
+    speech = await spoken("where is my order")
     async with open_bench() as bench, stock_worker(bench) as stock:
         agent = await bench.deployed("calls")
         await stock.registered()
@@ -76,29 +72,12 @@ def _result(name: str, unit: Unit, ours: float, stock: float | None = None, note
 
 
 @asynccontextmanager
-async def _talk(bench: Bench, name: str, speech: bytes) -> AsyncIterator[bool]:
+async def _talk(bench: Bench, name: str, speech: list[bytes]) -> AsyncIterator[bool]:
     """A call in which the caller asks again and again until the end of the block; False without an agent."""
     async with waiting_caller(bench) as caller:
         reached, _ = await caller.insists(name)
         if not reached:
             yield False
             return
-        talking = asyncio.create_task(_microphone(caller.room, speech))
-        try:
+        async with microphone(caller.room, again(speech, _EVERY_SECONDS)):
             yield True
-        finally:
-            talking.cancel()
-            await asyncio.gather(talking, return_exceptions=True)
-
-
-async def _microphone(room: rtc.Room, speech: bytes) -> None:
-    source = rtc.AudioSource(_RATE, 1, queue_size_ms=100)
-    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-    await room.local_participant.publish_track(track, options)
-    silence = bytes(max(0, int(_EVERY_SECONDS * _RATE) * 2 - len(speech)))
-    round_ = speech + silence
-    while True:
-        for at in range(0, len(round_), _FRAME_BYTES):
-            piece = round_[at : at + _FRAME_BYTES].ljust(_FRAME_BYTES, b"\0")
-            await source.capture_frame(rtc.AudioFrame(piece, _RATE, 1, _FRAME_BYTES // 2))

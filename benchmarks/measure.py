@@ -40,6 +40,11 @@ class Series:
         return max((value for value in self.values if math.isfinite(value)), default=math.inf)
 
     @property
+    def p95(self) -> float:
+        """What 95 of 100 do not exceed. Those that never came to their end are the greatest."""
+        return sorted(self.values)[math.ceil(0.95 * len(self.values)) - 1]
+
+    @property
     def lost(self) -> int:
         """How many never came to their end."""
         return sum(math.isinf(value) for value in self.values)

@@ -25,6 +25,7 @@ from benchmarks import (
     redeploys,
     stats,
     thousand,
+    turns,
 )
 from benchmarks.measure import Result
 from benchmarks.registrations import NotRegistered
@@ -46,6 +47,7 @@ FIGURES: dict[str, Figure] = {
     "events": events.measure,
     "thousand": thousand.measure,
     "calls": calls.measure,
+    "turns": turns.measure,
     "stats": stats.measure,
 }
 MAX_SECONDS = 1200.0

@@ -12,7 +12,10 @@ CONFIG: dict[str, Any] = {
     "llm": {
         "provider": "scripted",
         "options": {
-            "rules": [{"when": "where is my order", "say": "It ships today."}],
+            "rules": [
+                {"when": "where is my order", "say": "It ships today."},
+                {"when": "are you there", "say": "Yes."},
+            ],
             "otherwise": "Please say that again.",
         },
     },

@@ -55,6 +55,9 @@ class Scale:
     talking: int = 4
     """Calls in which somebody talks all the time."""
 
+    turns: int = 50
+    """Typed questions in each call."""
+
     still_seconds: float = 60.0
     """During which nothing may be added to the histories of agents at rest."""
 
@@ -87,6 +90,7 @@ class Scale:
             talking=1,
             idle_seconds=3,
             watch_seconds=3,
+            turns=5,
             still_seconds=5,
             seeded_calls=2000,
             seeded_turns=5,

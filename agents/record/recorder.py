@@ -34,8 +34,12 @@ FAIL_SECONDS = 8.0
 """The same of an agent that could not begin: it has said nothing yet."""
 
 HOLD_SECONDS = 0.3
-"""How long what is not urgent waits for company: changes of state, and words of an utterance that goes on.
-A process that is killed loses no more than this."""
+"""How long what is not urgent waits for company: changes of state, and words of an utterance that goes on."""
+
+BREATH_SECONDS = 0.2
+"""How long what is urgent waits. When an utterance is over its answer begins, and a transaction takes ten
+milliseconds of this process: the caller would wait for it. A process that is killed loses no more than
+this and the above."""
 
 USAGE_SECONDS = 10.0
 """Between two notes of what a call has used so far."""
@@ -47,7 +51,7 @@ our word for a session that gave up, the next two are livekit-agents'. Where nob
 be on the way still."""
 
 URGENT = {"tool", "error", "failed"}
-"""Kinds of events that are written at once, as turns are."""
+"""Kinds of events that are written soon, as turns are."""
 
 
 @dataclass
@@ -93,7 +97,7 @@ class CallRecorder:
         self._usage: dict[str, Any] | None = None
         self._usage_noted = 0.0
         self._news, self._urgent = asyncio.Event(), asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._dropped = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -164,7 +168,7 @@ class CallRecorder:
         if self._task is None:
             return
         self._note_usage()
-        self._closing = True
+        self._closing.set()
         self._wake(urgent=True)
         try:
             await asyncio.wait_for(self._finish(reason), CLOSE_SECONDS)
@@ -219,13 +223,12 @@ class CallRecorder:
     async def _something_to_write(self) -> bool:
         """Wait for it; False when there is nothing left and nothing will come."""
         while not self._entries and not self._drafts:
-            if self._closing:
+            if self._closing.is_set():
                 return False
             self._news.clear()
             await self._news.wait()
-        if not self._urgent.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), HOLD_SECONDS)
+        if await _within(HOLD_SECONDS, self._urgent):
+            await _within(BREATH_SECONDS, self._closing)
         return True
 
     def _take(self) -> Batch:
@@ -242,3 +245,10 @@ class CallRecorder:
         self._drafts.clear()
         self._urgent.clear()
         return batch
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait for it so long; whether it came."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

@@ -20,6 +20,13 @@ def test_a_series_knows_its_middle_and_its_ends() -> None:
     assert (series.median, series.low, series.high, series.lost) == (2.5, 1, 10, 0)
 
 
+def test_the_slowest_in_twenty_is_beyond_p95() -> None:
+    assert seconds(*range(1, 21)).p95 == 19
+    assert seconds(*range(1, 20), math.inf).p95 == 19
+    assert seconds(5).p95 == 5
+    assert seconds(1, math.inf).p95 == math.inf
+
+
 def test_an_empty_series_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Series(())

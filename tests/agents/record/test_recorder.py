@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from livekit.agents.llm import AgentHandoff, ChatMessage, FunctionCall
@@ -87,6 +88,36 @@ async def test_a_deleted_agent_does_not_hold_the_job_up(database: Database, data
     recorder.joined()
     recorder.add(_turn(1))
     await asyncio.wait_for(recorder.close("caller left"), 5)
+
+
+class Paper:
+    """A ledger that is not read by anybody."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    async def do(self, _: object) -> None:
+        self.written += 1
+
+    async def close(self) -> None:
+        return
+
+
+@pytest.mark.unit
+async def test_an_answer_begins_before_the_question_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "BREATH_SECONDS", 60.0)
+    paper = Paper()
+    recorder = CallRecorder(cast("Ledger", paper), JoinedAgent(uuid.uuid4(), uuid.uuid4(), 1, "room"))
+    recorder.joined()
+    recorder.add(_turn(1))
+
+    async def begun() -> bool:
+        return paper.written == 1
+
+    await eventually(begun, "the note that the agent has joined")
+    assert recorder._entries, "it is not written at once"
+    await asyncio.wait_for(recorder.close("caller left"), 5)
+    assert not recorder._entries, "at the end nothing waits"
 
 
 @pytest.mark.unit
