@@ -73,7 +73,7 @@ class FakeLiveKit:
         """The `count`-th message of a kind."""
 
         async def look() -> lk.WorkerMessage | None:
-            found = [message for message in self.said if message.HasField(what)]  # type: ignore[arg-type]
+            found = [message for message in self.said if message.HasField(what)]
             return found[count - 1] if len(found) >= count else None
 
         return await eventually(look, f"{what} number {count} (said: {self.said})", seconds=5)

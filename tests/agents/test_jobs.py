@@ -8,10 +8,11 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from livekit.agents.ipc.job_executor import JobStatus
+from livekit.agents.ipc.job_proc_executor import ProcJobExecutor
 from livekit.agents.job import RunningJobInfo
 from livekit.protocol.agent import Job
 
-from agents import jobs
 from agents.call_job import CallJob
 from agents.jobs import JobPool
 
@@ -20,12 +21,12 @@ pytestmark = pytest.mark.unit
 CALL = CallJob(UUID(int=1), "shop", 3, {}, {}, "postgresql://nowhere/db")
 
 
-class FakeProcess(jobs.ProcJobExecutor):
+class FakeProcess(ProcJobExecutor):
     """A process that ends when asked to, unless it is stubborn."""
 
     def __init__(self, info: RunningJobInfo, closed: Callable[[FakeProcess], None]) -> None:
         self._running_job = info
-        self._job_status = jobs.JobStatus.RUNNING
+        self._job_status = JobStatus.RUNNING
         self.closed = closed
         self.stubborn = False
         self.killed_by_us = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 from uuid import UUID
 
 import aiohttp
@@ -15,6 +16,7 @@ from livekit.protocol import agent as lk
 from agents import offers, registration
 from agents.call_job import CallJob
 from agents.capacity import BUSIEST, LEAST_MARGIN, Capacity, Limits, Usage
+from agents.jobs import JobPool
 from agents.registration import Registration
 from common.errors import LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
@@ -63,11 +65,11 @@ async def registered(
             "shop@v3",
             CALL,
             credentials,
-            pool,
+            cast("JobPool", pool),
             http,
             capacity or idle(),
             lambda: NEWS.append(None),
-            lambda end: OVER.append((end.room, end.crashed)),  # type: ignore[arg-type]
+            lambda end: OVER.append((end.room, end.crashed)),
         )
         task = asyncio.create_task(one.run())
         try:

@@ -195,8 +195,8 @@ async def test_typing_needs_a_call_that_goes_on_and_livekit(client: Client) -> N
     problem(await client.post(path, json={"text": "where is my order"}), 502)
     for body in ({}, {"text": " "}, {"text": "a\0b"}, {"text": "x" * 2001}, {"text": "a", "as": "agent"}):
         problem(await client.post(path, json=body), 400)
-    body = webhook("room_finished", token["room"])
-    await client.post(HOOK, content=body, headers=signature(body))
+    over = webhook("room_finished", token["room"])
+    await client.post(HOOK, content=over, headers=signature(over))
     content = problem(await client.post(path, json={"text": "where is my order"}), 409)
     assert content["detail"] == f"Call {token['callId']} is over."
     problem(await client.post(f"/api/calls/{uuid4()}/messages", json={"text": "a"}), 404)

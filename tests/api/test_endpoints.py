@@ -57,7 +57,11 @@ async def test_a_secret_is_shown_once_and_kept_sealed(client: Client) -> None:
     assert secret.startswith("whsec_")
     assert len(secret) == 50
     assert made["secret"] == {"set": True, "hint": f"…{secret[-4:]}"}
-    expected = {"url": URL, "description": "Our CRM", "kinds": ["call.*", "deployment.failed"]}
+    expected: dict[str, Any] = {
+        "url": URL,
+        "description": "Our CRM",
+        "kinds": ["call.*", "deployment.failed"],
+    }
     expected |= {"enabled": True, "pending": 0, "dead": 0, "disabledReason": None, "failingSince": None}
     assert expected.items() <= made.items()
     shown = [await client.get(f"{HOOKS}/{made['id']}"), await client.get(HOOKS)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any, cast
@@ -58,7 +58,7 @@ async def _followed(stream: EventStream, query: EventQuery = ALL) -> AsyncIterat
     follower = await stream.join(query)
     frames = stream.follow(follower)
 
-    async def lines() -> AsyncIterator[str]:
+    async def lines() -> AsyncGenerator[str]:
         async for frame in frames:
             for line in frame.decode().removesuffix("\n").split("\n"):
                 yield line

@@ -119,7 +119,8 @@ async def test_a_follower_misses_nothing_across_restarts_of_the_api(
 ) -> None:
     """Somebody tells of an event every few milliseconds, from two transactions at once; the API is restarted
     and killed meanwhile. Whoever comes back each time has seen each once, in order."""
-    total, seen = 400, []
+    total = 400
+    seen: list[Sent] = []
     await tell(outbox, 0)
     await publish(outbox)
     last = await first_number(outbox) - 1

@@ -141,7 +141,7 @@ async def test_a_diff_goes_both_ways_and_to_the_draft(client: Client) -> None:
     await change(client, agent, greeting="New", drainSeconds=7)
     await publish(client, agent)
     await change(client, agent, greeting="Newer", drainSeconds=7)
-    there = [
+    there: list[dict[str, Any]] = [
         {"pointer": "/config/drainSeconds", "change": "changed", "before": None, "after": 7.0},
         {"pointer": "/config/greeting", "change": "changed", "before": "Hello", "after": "New"},
     ]

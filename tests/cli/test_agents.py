@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_a_version_on_trial_is_told_of(api: FakeApi, bionic: Bionic) -> None:
 def test_each_replica_says_where_it_is(api: FakeApi, bionic: Bionic) -> None:
     moved = {"version": 3, "number": 2, "status": "running", "host": "vm-2", "attempt": 2}
     new = {"version": 4, "number": 3, "status": "starting", "host": None, "attempt": 1}
-    more = {"config": {}, "deployment": None, "registrations": [moved, new]}
+    more: dict[str, Any] = {"config": {}, "deployment": None, "registrations": [moved, new]}
     api.on("GET /api/agents/shop", ok(AGENT | more))
     shown = bionic("agents", "show", "shop").out
     assert "v3 replica 2 on vm-2: running, attempt 2\n" in shown

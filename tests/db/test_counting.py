@@ -59,7 +59,7 @@ async def _call(database: Database, agent: AgentRow, **more: Any) -> CallRow:
 
 async def _say(database: Database, call_id: uuid.UUID, *items: str) -> None:
     async with database.begin() as db_session:
-        turns = [Turn(item, "agent", "Hello", NOW, **LATENCIES) for item in items]
+        turns = [Turn(item, "agent", "Hello", NOW, interrupted=False, **LATENCIES) for item in items]
         await TranscriptRepository(db_session).add_turns(call_id, turns)
 
 
@@ -167,7 +167,7 @@ async def _written_meanwhile(database: Database, call_id: uuid.UUID) -> Callable
 
     async def write() -> None:
         async with database.begin() as db_session:
-            turn = Turn("late", "user", "Wait", NOW, **LATENCIES)
+            turn = Turn("late", "user", "Wait", NOW, interrupted=False, **LATENCIES)
             await TranscriptRepository(db_session).add_turns(call_id, [turn])
             written.set()
             await go_on.wait()

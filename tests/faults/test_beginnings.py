@@ -75,7 +75,9 @@ async def _replica(platform: Platform, agent_id: str) -> Json:
     """As the agent's workflow told Postgres."""
     database = await asyncpg.connect(platform.stack.database_url)
     try:
-        return dict(await database.fetchrow("SELECT * FROM replicas WHERE agent_id = $1", agent_id))
+        row = await database.fetchrow("SELECT * FROM replicas WHERE agent_id = $1", agent_id)
+        assert row is not None
+        return dict(row)
     finally:
         await database.close()
 

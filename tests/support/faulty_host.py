@@ -13,10 +13,12 @@ if __name__ == "__main__":
 
     start_forkserver()
 
+    import agents.call
     from agents import hosting, jobs
     from tests.support.beginning import make_ready
     from workers.runtime.host import main
 
-    jobs.make_ready = partial(make_ready, sys.argv[1], jobs.make_ready)
-    hosting.JobPool = partial(jobs.JobPool, initialize_seconds=INITIALIZE_SECONDS)  # type: ignore[misc, assignment]
+    # Names that both modules only import.
+    vars(jobs)["make_ready"] = partial(make_ready, sys.argv[1], agents.call.make_ready)
+    vars(hosting)["JobPool"] = partial(jobs.JobPool, initialize_seconds=INITIALIZE_SECONDS)
     main()

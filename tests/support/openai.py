@@ -22,10 +22,10 @@ class OpenAIServer:
         self.asked: list[dict[str, Any]] = []
         self.refusal: str | None = None
         """What chat answers with status 401, if so; `{key}` in it is the key that was sent."""
-        self.words = ("It ", "ships ", "today.")
+        self.words: tuple[str, ...] = ("It ", "ships ", "today.")
         self.answer: Callable[[dict[str, Any]], Sequence[str]] | None = None
         """What chat says instead, by what was asked."""
-        self.tool: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        self.tool: Callable[[dict[str, Any]], object] | None = None
         """What chat submits when it is asked to use a tool: that tool's arguments, by what was asked."""
 
     def app(self) -> web.Application:

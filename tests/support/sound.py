@@ -25,7 +25,7 @@ class Sound:
 def decoded(content: bytes) -> Sound:
     """Decode all of an Ogg file: fails unless it can be, to its end."""
     rate, parts = 0, []
-    with av.open(io.BytesIO(content), format="ogg") as container:
+    with av.open(io.BytesIO(content), "r", format="ogg") as container:
         for frame in container.decode(audio=0):
             rate = frame.sample_rate
             parts.append(frame.to_ndarray())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from temporalio import activity
@@ -64,11 +65,14 @@ def _or_fail(look: Look | str) -> Look:
 @asynccontextmanager
 async def _round(client: Client, looks: Looks) -> AsyncIterator[WorkflowHandle[ReconcileWorkflow, Round]]:
     queue = f"reconcile-{uuid.uuid4()}"
-    activities = [looks.look_at_agents, looks.look_at_calls, looks.mend_agents, looks.mend_calls]
+    activities: list[Callable[..., Any]] = [
+        looks.look_at_agents,
+        looks.look_at_calls,
+        looks.mend_agents,
+        looks.mend_calls,
+    ]
     async with Worker(client, task_queue=queue, workflows=[ReconcileWorkflow], activities=activities):
-        yield await client.start_workflow(
-            ReconcileWorkflow.run, RoundInput(0.1), id=queue, task_queue=queue, result_type=Round
-        )
+        yield await client.start_workflow(ReconcileWorkflow.run, RoundInput(0.1), id=queue, task_queue=queue)
 
 
 async def test_a_round_without_drift_costs_little(temporal: Client) -> None:
