@@ -227,10 +227,12 @@ class Steps:
             raise LangFuseRefused(f"LangFuse answered {status}.")
 
     async def _conversation(self, case: Case) -> ChatContext:
-        from agents.record.continuing import load_conversation  # noqa: PLC0415
+        from livekit.agents.llm import ChatContext  # noqa: PLC0415
+
+        from agents.record.continuing import load_items  # noqa: PLC0415
 
         async with self.database.begin() as db_session:
-            return (await load_conversation(db_session, case.call.id)).context()
+            return ChatContext(await load_items(db_session, case.call.id))
 
 
 def _load() -> None:

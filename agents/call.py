@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from livekit.agents import Agent, AgentSession, JobContext, JobProcess, room_io
+from livekit.agents.llm import ChatItem
 from opentelemetry import trace
 
 from agents.call_job import CallJob
@@ -15,7 +16,7 @@ from agents.config import AgentConfig, join_secrets
 from agents.dispatch import Dispatch
 from agents.leaving import leave_when_alone, leave_when_replaced, leave_with
 from agents.providers.registry import build_llm, build_stt, build_tts, build_vad
-from agents.record.continuing import Conversation, conversation_before
+from agents.record.continuing import Conversation, items_before
 from agents.record.heard import Listener, SpokenText
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder, JoinedAgent
@@ -66,7 +67,7 @@ async def _begin(
         ctx.add_shutdown_callback(recorder.close)
     leave_when_replaced(recorder, ctx)
     leave_with(session, ctx)
-    conversation = before.result()
+    conversation = Conversation(before.result(), config.asides)
     if recorder.replaced.is_set():
         return  # before it could say a word
     agent = Agent(instructions=config.instructions, chat_ctx=conversation.context())
@@ -84,7 +85,7 @@ async def _begin(
         leave_when_alone(ctx)
     if config.recording.enabled:
         recorder.note(NOTED, {"recorded": recorded, "notice": config.recording.consent})
-    _speak_first(config, conversation, session)
+    speak_first(config, conversation, session)
     typed.answer_in(session)
 
 
@@ -101,12 +102,12 @@ def _noting_lost_spans(traces: CallTraces, recorder: CallRecorder) -> Callable[[
     return _note
 
 
-async def _before(dispatch: Dispatch, recorder: CallRecorder, ledger: Ledger) -> Conversation:
+async def _before(dispatch: Dispatch, recorder: CallRecorder, ledger: Ledger) -> list[ChatItem]:
     """What was said before this agent came. The first one need not look."""
-    return await conversation_before(recorder, ledger) if dispatch.continues else Conversation([])
+    return await items_before(recorder, ledger) if dispatch.continues else []
 
 
-def _speak_first(config: AgentConfig, conversation: Conversation, session: AgentSession[Any]) -> None:
+def speak_first(config: AgentConfig, conversation: Conversation, session: AgentSession[Any]) -> None:
     """Greet the caller, or take up a conversation that another agent began."""
     notice = config.recording.notice
     if notice and not conversation.has_heard(notice):
@@ -117,10 +118,9 @@ def _speak_first(config: AgentConfig, conversation: Conversation, session: Agent
         return
     if config.comeback:
         session.say(config.comeback)
-    if not conversation.awaits_answer:
-        return
     if conversation.heard_the_caller:
-        session.generate_reply()
+        if conversation.awaits_answer:
+            session.generate_reply()
     elif config.greeting and not conversation.ends_with(config.greeting):
         session.say(config.greeting)
 

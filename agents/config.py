@@ -195,6 +195,11 @@ class AgentConfig(ConfigModel):
     analysis: AnalysisConfig = AnalysisConfig()
 
     @property
+    def asides(self) -> list[str]:
+        """What its agents say beside the conversation."""
+        return [text for text in (self.recording.notice, self.comeback) if text]
+
+    @property
     def analyst(self) -> ScriptedLlm | OpenAILlm:
         """The model that is asked about calls that are over."""
         return self.analysis.llm or self.llm

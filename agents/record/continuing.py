@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,6 +21,8 @@ class Conversation:
     """What was said so far, tool calls and their results included."""
 
     items: list[ChatItem]
+    asides: Sequence[str] = ()
+    """What agents say of themselves, to its end or not: it is no answer, and the caller waits for none."""
 
     @property
     def begun(self) -> bool:
@@ -29,19 +32,19 @@ class Conversation:
     @property
     def heard_the_caller(self) -> bool:
         """Whether the caller has said anything."""
-        return any(isinstance(item, ChatMessage) and item.role == "user" for item in self.items)
+        return any(message.role == "user" for message in self._spoken)
 
     @property
     def awaits_answer(self) -> bool:
         """Whether the caller waits for words: an answer, or the rest of one that was cut off."""
-        spoken = [item for item in self.items if isinstance(item, ChatMessage)]
-        return bool(spoken) and (spoken[-1].role == "user" or _cut_off(spoken[-1]))
+        last = self._spoken[-1:]
+        return any(message.role == "user" or _cut_off(message) for message in last)
 
     def ends_with(self, text: str) -> bool:
-        """Whether this was said last, and the caller has heard all its words: its agent died before it could
-        say that it was through."""
-        spoken = [item for item in self.items if isinstance(item, ChatMessage)]
-        return bool(spoken) and spoken[-1].role == "assistant" and _words(spoken[-1]) == text.split()
+        """Whether this was said last, and the caller has heard all its words: its agent may have died before
+        it could say that it was through."""
+        last = self._spoken[-1:]
+        return any(message.role == "assistant" and _words(message) == text.split() for message in last)
 
     def has_heard(self, text: str) -> bool:
         """Whether the caller was told this, to the end."""
@@ -57,6 +60,18 @@ class Conversation:
         """For the agent that goes on."""
         return ChatContext(list(self.items))
 
+    @property
+    def _spoken(self) -> list[ChatMessage]:
+        """What was said to get somewhere."""
+        messages = (item for item in self.items if isinstance(item, ChatMessage))
+        return [message for message in messages if not self._is_aside(message)]
+
+    def _is_aside(self, message: ChatMessage) -> bool:
+        said = _words(message)
+        return message.role == "assistant" and any(
+            aside.split()[: len(said)] == said for aside in self.asides
+        )
+
 
 def _words(message: ChatMessage) -> list[str]:
     return (message.text_content or "").split()
@@ -66,22 +81,22 @@ def _cut_off(message: ChatMessage) -> bool:
     return message.id.startswith(CUT)
 
 
-async def conversation_before(recorder: CallRecorder, ledger: Ledger) -> Conversation:
+async def items_before(recorder: CallRecorder, ledger: Ledger) -> list[ChatItem]:
     """What was said before this agent came; it is noted as the one that speaks for the call now."""
     begun = await recorder.begin()
 
-    async def _load(db_session: AsyncSession) -> Conversation:
-        return await load_conversation(db_session, begun.call_id)
+    async def _load(db_session: AsyncSession) -> list[ChatItem]:
+        return await load_items(db_session, begun.call_id)
 
-    return await ledger.do(_load) or Conversation([])
+    return await ledger.do(_load) or []
 
 
-async def load_conversation(db_session: AsyncSession, call_id: UUID) -> Conversation:
+async def load_items(db_session: AsyncSession, call_id: UUID) -> list[ChatItem]:
     """The conversation of a call, from Postgres."""
     transcripts = TranscriptRepository(db_session)
     turns = [_message(row) for row in await transcripts.turns(call_id)]
     tools = [item for row in await transcripts.events(call_id, TOOL) for item in _tool(row)]
-    return Conversation(sorted([*turns, *tools], key=lambda item: item.created_at))
+    return sorted([*turns, *tools], key=lambda item: item.created_at)
 
 
 def _message(row: TurnRow) -> ChatItem:

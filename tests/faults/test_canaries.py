@@ -123,17 +123,22 @@ async def test_a_version_that_answers_slower_is_rolled_back(platform: Platform) 
     deployment = await _on_trial(platform, agent, config)
     tokens = await _tokens(platform, agent["slug"], 2)
     async with AsyncExitStack() as calls:
-        asking = []
+        asking: list[asyncio.Task[None]] = []
         for token in [*tokens["v1"], *tokens["v2"]]:
             caller = await calls.enter_async_context(calling(token["url"], token["token"]))
             asking.append(asyncio.create_task(_asks_on(caller)))
+        judged = asyncio.create_task(_rolled_back(platform, agent, deployment, seconds=TALK_SECONDS))
         try:
-            reason = await _rolled_back(platform, agent, deployment, seconds=TALK_SECONDS)
-            assert not any(each.done() for each in asking), "the calls of the version go on"
+            # All calls go on, those of the version on trial as well: whoever falls silent fails at once.
+            await asyncio.wait([judged, *asking], return_when=asyncio.FIRST_COMPLETED)
+            for each in asking:
+                assert not each.done(), repr(each.exception())
+            reason = await judged
         finally:
+            judged.cancel()
             for each in asking:
                 each.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
+            await asyncio.gather(judged, *asking, return_exceptions=True)
     words = (
         rf"Rolled back from {PERCENT} % of new calls\. Its answers take ([\d.]+) s in the median of (\d+); "
     )

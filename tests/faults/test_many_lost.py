@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -100,7 +101,7 @@ async def test_random_kills_among_ten_calls_leave_nobody_alone_and_lose_no_word(
             assert max(one.alone, default=0.0) <= ALONE_SECONDS
             await _is_whole(platform, one)
     for one in calls:
-        over = await eventually(lambda call=one: _over(platform, call), "the end of the call", seconds=30)
+        over = await eventually(partial(_over, platform, one), "the end of the call", seconds=30)
         assert over["status"] == "ended"
     await platform.stop(agent["id"])
 
@@ -119,7 +120,7 @@ async def _is_whole(platform: Platform, one: Conversation) -> None:
     said = " ".join([*turns, *(each["text"] for each in call["speaking"])])
     for heard in one.caller.hearing.values():
         assert not _lost_words(heard.text, said), (heard.text, said)
-    assert (turns.count(GREETING), turns.count(ORDER), turns.count(ANSWER)) == (1, 1, 1)
+    assert (turns.count(GREETING), turns.count(ORDER), turns.count(ANSWER)) == (1, 1, 1), turns
 
 
 async def _over(platform: Platform, one: Conversation) -> Json | None:
