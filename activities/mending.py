@@ -10,8 +10,7 @@ from uuid import UUID
 
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError
+from temporalio.client import Client
 
 from activities.redeploying import Redeploying
 from activities.watch import host_of, pending_stay
@@ -23,7 +22,7 @@ from db.models import AgentRow, DeploymentRow
 from db.repositories.agents import AgentRepository
 from db.repositories.deployments import DeploymentRepository, NewTransition
 from db.repositories.drifts import DriftRepository
-from workflows.absence import no_workflow
+from workflows.absence import is_running
 from workflows.policy import RECONCILER, agent_workflow_id
 from workflows.reconcile_types import Account, Drift, Repair, Suspect
 from workflows.types import ReplicaChanged, ReplicaReport, StopReplica, StopRequest
@@ -197,13 +196,7 @@ class Mender:
         return await AgentRepository(db_session, self.database.box).find(agent_id)
 
     async def _runs(self, workflow_id: str) -> bool:
-        try:
-            found = await self.client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
-        except RPCError as error:
-            if no_workflow(error):
-                return False
-            raise
-        return found.status is WorkflowExecutionStatus.RUNNING
+        return await is_running(self.client, workflow_id, RPC_TIMEOUT)
 
     async def _account(self, agent_id: str) -> Account | None:
         """What the agent's workflow knows; None when there is none that runs."""

@@ -20,6 +20,7 @@ from activities.drifts import PAGE, Comparison
 from activities.errors import told_to_temporal
 from activities.mending import Mender
 from activities.open_calls import RoomCheck
+from activities.unheard_callers import UnheardCallers
 from common.errors import BionicError
 from common.settings import Settings
 from db.engine import Database
@@ -69,12 +70,16 @@ class ReconcileActivities:
 
     @activity.defn
     async def look_at_calls(self) -> Look:
-        """Compare the calls that Postgres holds open with LiveKit's rooms."""
+        """Compare the calls that Postgres holds open with LiveKit's rooms, and with what workflows know."""
         check = RoomCheck(self.database, self.settings, self.http, activity.heartbeat)
         with told_to_temporal():
+            unheard = await self._unheard.found()
             roomless = await check.roomless()
-        suspects = [Suspect(Drift.CALL_OPEN, str(call.id)) for call in roomless[:MOST]]
-        return Look(check.seen, suspects, sorted(check.troubles.values()))
+        suspects = [Suspect(Drift.CALL_OPEN, str(call.id)) for call in roomless]
+        gone = {each.subject for each in suspects}
+        alone = [Suspect(Drift.CALLER_UNHEARD, str(call.call_id)) for call in unheard]
+        suspects = [each for each in alone if each.subject not in gone] + suspects
+        return Look(check.seen, suspects[:MOST], sorted(check.troubles.values()))
 
     @activity.defn
     async def mend_agents(self, suspects: list[Suspect]) -> Mended:
@@ -84,12 +89,18 @@ class ReconcileActivities:
 
     @activity.defn
     async def mend_calls(self, suspects: list[Suspect]) -> Mended:
-        """Look again for the rooms of calls, and close those that have none."""
+        """Look again for the rooms of calls, and close those that have none; tell of callers who wait."""
         check = RoomCheck(self.database, self.settings, self.http, activity.heartbeat)
         with told_to_temporal():
-            roomless = await check.roomless([UUID(each.subject) for each in suspects])
-        mended = await self._each([partial(check.close, call) for call in roomless])
+            roomless = await check.roomless(_subjects(suspects, Drift.CALL_OPEN))
+            unheard = await self._unheard.found(_subjects(suspects, Drift.CALLER_UNHEARD))
+        closing = [partial(check.close, call) for call in roomless]
+        mended = await self._each([*closing, *(partial(self._unheard.tell, call) for call in unheard)])
         return Mended(mended.repairs, sorted(check.troubles.values()) + mended.troubles)
+
+    @property
+    def _unheard(self) -> UnheardCallers:
+        return UnheardCallers(self.client, self.database, self.settings.bionic_join_seconds)
 
     async def _each(self, jobs: Sequence[Callable[[], Awaitable[list[Repair]]]]) -> Mended:
         """Do all of them, some at a time, and tell what was put right; one that fails stops no other."""
@@ -121,6 +132,10 @@ class ReconcileActivities:
         ]
         async with self.database.begin() as db_session:
             await RepairRepository(db_session).add(rows)
+
+
+def _subjects(suspects: Sequence[Suspect], drift: Drift) -> list[UUID]:
+    return [UUID(each.subject) for each in suspects if each.drift is drift]
 
 
 def _braked(suspects: list[Suspect], running: int) -> tuple[list[Suspect], list[str]]:

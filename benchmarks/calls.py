@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from benchmarks.bench import Bench, open_bench
 from benchmarks.callers import waiting_caller
-from benchmarks.measure import Result, Series, Unit
+from benchmarks.measure import Goal, Result, Series, Unit
 from benchmarks.microphone import again, microphone, spoken
 from benchmarks.processes import mcores, pss
 from benchmarks.sample import STOCK_NAME
@@ -20,6 +20,8 @@ _EVERY_SECONDS = 6.0
 """A question, its answer, and a breath."""
 
 _WARM_SECONDS = 8.0
+_SETTLE_SECONDS = 30.0
+_MEMORY_GOAL = Goal(at_most=40)
 _OURS = "ours"
 
 
@@ -36,7 +38,7 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
         }
         await bench.settle(stock.pid)
         tell("both sides at rest")
-        idle_cpu, idle = await mcores(watched, scale.watch_seconds / 4), _memory(watched)
+        idle_cpu = await mcores(watched, scale.watch_seconds / 4)
         async with AsyncExitStack() as calls:
             live = {
                 side: [
@@ -48,27 +50,47 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
                 raise StackError("One of our agents did not answer a call")
             await asyncio.sleep(_WARM_SECONDS)
             tell(f"{scale.talking} callers talk to each side")
-            cpu, memory = await mcores(watched, scale.watch_seconds), _memory(watched)
+            cpu = await mcores(watched, scale.watch_seconds)
+        memory = {}
+        for side, name in ((_OURS, agent.slug), (STOCK_NAME, STOCK_NAME)):
+            await bench.settle(stock.pid, seconds=_SETTLE_SECONDS)
+            tell(f"{scale.in_memory} calls of one side: {side}")
+            memory[side] = await _memory(bench, watched[side], [name] * scale.in_memory, speech)
     count = {side: sum(answered) for side, answered in live.items()}
     share = {side: (cpu[side] - idle_cpu[side]) / many for side, many in count.items() if many}
-    more = {side: (memory[side] - idle[side]) / many for side, many in count.items() if many}
     livekit = (cpu[Service.LIVEKIT] - idle_cpu[Service.LIVEKIT]) / sum(count.values())
     note = f"on a busy machine stock answered {count[STOCK_NAME]}" if not all(live[STOCK_NAME]) else ""
-    calls_are = f"per live call of {scale.talking}, a question every {_EVERY_SECONDS:g} s, offline providers"
+    calls_are = f"a question every {_EVERY_SECONDS:g} s, offline providers"
+    each = f"memory per live call of {scale.in_memory}, {calls_are}"
     return [
-        _result(f"CPU {calls_are}", "mcore", share[_OURS], share.get(STOCK_NAME), note),
-        _result(f"memory {calls_are}", "MB", more[_OURS], more.get(STOCK_NAME)),
+        _result(
+            f"CPU per live call of {scale.talking}, {calls_are}",
+            "mcore",
+            share[_OURS],
+            share.get(STOCK_NAME),
+            note=note,
+        ),
+        _result(each, "MB", memory[_OURS], memory[STOCK_NAME], _MEMORY_GOAL),
         _result("… CPU of LiveKit per call of either", "mcore", livekit),
     ]
 
 
-def _memory(pids: dict[str, int]) -> dict[str, float]:
-    return {name: pss(pid) for name, pid in pids.items()}
+async def _memory(bench: Bench, pid: int, names: list[str], speech: list[bytes]) -> float:
+    """MB by which a side has grown while these agents talk, for each call; what they share counts once."""
+    idle = pss(pid)
+    async with AsyncExitStack() as calls:
+        live = [await calls.enter_async_context(_talk(bench, name, speech)) for name in names]
+        if not all(live):
+            raise StackError(f"{names[0]} answered {sum(live)} of {len(live)} calls")
+        await asyncio.sleep(_WARM_SECONDS)
+        return (pss(pid) - idle) / len(names)
 
 
-def _result(name: str, unit: Unit, ours: float, stock: float | None = None, note: str = "") -> Result:
+def _result(
+    name: str, unit: Unit, ours: float, stock: float | None = None, goal: Goal | None = None, note: str = ""
+) -> Result:
     series = None if stock is None else Series((stock,))
-    return Result(name, unit, Series((ours,)), series, better="less", note=note)
+    return Result(name, unit, Series((ours,)), series, goal, better="less", note=note)
 
 
 @asynccontextmanager

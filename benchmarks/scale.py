@@ -55,6 +55,9 @@ class Scale:
     talking: int = 4
     """Calls in which somebody talks all the time."""
 
+    in_memory: int = 10
+    """Calls of one side at once, whose memory is counted."""
+
     turns: int = 50
     """Typed questions in each call."""
 
@@ -88,6 +91,7 @@ class Scale:
             stop_seconds=5,
             many=30,
             talking=1,
+            in_memory=2,
             idle_seconds=3,
             watch_seconds=3,
             turns=5,

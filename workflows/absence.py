@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 
@@ -19,3 +22,14 @@ def no_namespace(error: RPCError) -> bool:
 def no_workflow(error: RPCError) -> bool:
     """Whether there is no such workflow, or what was asked of it is over."""
     return error.status is RPCStatusCode.NOT_FOUND and not no_namespace(error)
+
+
+async def is_running(client: Client, workflow_id: str, rpc_timeout: timedelta) -> bool:
+    """Whether there is such a workflow and it is not over. Raises `RPCError` where Temporal is away."""
+    try:
+        found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=rpc_timeout)
+    except RPCError as error:
+        if no_workflow(error):
+            return False
+        raise
+    return found.status is WorkflowExecutionStatus.RUNNING

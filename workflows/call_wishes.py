@@ -8,12 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
 
 from workflows import policy
-from workflows.absence import no_workflow
 from workflows.call_types import AgentLost, CallInput
 from workflows.wishes import translated
 
@@ -44,20 +42,16 @@ class CallNews:
         """The agent has left the room, and the caller has not."""
         await self._start(call, start_signal="agent_left")
 
-    async def over(self, call_id: str) -> None:
-        """The room is gone. A call without a workflow needs none any more."""
-        handle = self.client.get_workflow_handle(policy.call_workflow_id(call_id))
-        async with translated(self.timeout):
-            try:
-                await handle.signal("over", rpc_timeout=self.timeout)
-            except RPCError as error:
-                if not no_workflow(error):
-                    raise
+    async def over(self, call: CallInput) -> None:
+        """The room is gone. A workflow that has ended needs not begin anew for that; one that sleeps until
+        the token expires is woken by no signal but one that would start it."""
+        once = WorkflowIDReusePolicy.REJECT_DUPLICATE
+        await self._start(call, start_signal="over", id_reuse_policy=once)
 
     async def _start(self, call: CallInput, **how: Any) -> None:
         attributes = TypedSearchAttributes([SearchAttributePair(policy.AGENT_SLUG, call.slug)])
         async with translated(self.timeout):
-            with suppress(WorkflowAlreadyStartedError):  # a webhook was faster than the token
+            with suppress(WorkflowAlreadyStartedError):  # a webhook was faster than the token, or it is over
                 await self.client.start_workflow(
                     "CallWorkflow",
                     call,

@@ -25,6 +25,8 @@ class Drift(StrEnum):
     """A deployment is under way in Postgres, and its agent is about another one."""
     CALL_OPEN = "call open"
     """A call goes on in Postgres, and LiveKit has no such room."""
+    CALLER_UNHEARD = "caller unheard"
+    """A caller waits for an agent, and the call's workflow does not know."""
 
 
 @dataclass(frozen=True)

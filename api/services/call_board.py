@@ -56,9 +56,9 @@ class CallBoard:
         """The agent has left the room, and the caller has not."""
         self._put(lambda: self.news.agent_left(call))
 
-    def over(self, call_id: UUID) -> None:
+    def over(self, call: CallInput) -> None:
         """The room is gone."""
-        self._put(lambda: self.news.over(str(call_id)))
+        self._put(lambda: self.news.over(call))
 
     def _put(self, tell: Callable[[], Awaitable[None]]) -> None:
         try:

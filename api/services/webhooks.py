@@ -24,8 +24,8 @@ from api.services.call_board import CallBoard
 from api.services.livekit import LiveKit
 from api.services.rates import RateLimit, TooManyRequests
 from common.errors import InvalidInput, Unauthorized
-from db.repositories.calls import CallRepository
-from db.repositories.recoveries import RecoveryRepository
+from db.repositories.calls import OPEN, CallRepository
+from db.repositories.recoveries import CarriedCall, RecoveryRepository
 from db.repositories.rooms import RoomRepository
 from workflows.call_types import CallInput
 
@@ -126,22 +126,22 @@ class WebhookService:
         self, db_session: AsyncSession, event: WebhookEvent, room: str
     ) -> Callable[[], None] | None:
         """The room is gone, unless its caller is back: then there is another one of that name."""
-        if await _is_overtaken(db_session, event, room):
-            look = await self._news(db_session, room, self.board.agent_left)
-            if look:
-                return look
-        calls = CallRepository(db_session)
-        await calls.end(room, "room finished")
-        call_id = await calls.id_of(room)
-        return partial(self.board.over, call_id) if call_id else None
+        call = await RecoveryRepository(db_session).of_room(room)
+        if call is None:
+            return None
+        if call.status in OPEN and await _is_overtaken(db_session, event, room):
+            return partial(self.board.agent_left, self._input(call))
+        await CallRepository(db_session).end(room, "room finished")
+        return partial(self.board.over, self._input(call))
 
     async def _news(
         self, db_session: AsyncSession, room: str, tell: Callable[[CallInput], None]
     ) -> Callable[[], None] | None:
         call = await RecoveryRepository(db_session).in_room(room)
-        if call is None:
-            return None
-        return partial(tell, self.board.input(call.call_id, call.agent_id, call.slug, call.room))
+        return partial(tell, self._input(call)) if call else None
+
+    def _input(self, call: CarriedCall) -> CallInput:
+        return self.board.input(call.call_id, call.agent_id, call.slug, call.room)
 
     async def _signer(self, body: bytes, token: str, client: str) -> Signer:
         api_key = _claimed_key(token)

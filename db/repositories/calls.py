@@ -176,10 +176,6 @@ class CallRepository:
         """The call of a room, open or over."""
         return (await self._db_session.execute(select(CallRow).where(CallRow.room == room))).scalar()
 
-    async def id_of(self, room: str) -> UUID | None:
-        """The call of a room."""
-        return (await self._db_session.execute(select(CallRow.id).where(CallRow.room == room))).scalar()
-
     async def is_open(self, call_id: UUID) -> bool:
         """Whether a call goes on, or may yet begin."""
         statement = select(CallRow.id).where(CallRow.id == call_id, CallRow.status.in_(OPEN))

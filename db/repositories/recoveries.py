@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import CTE, Select, and_, case, func, literal, or_, select, true, update
@@ -72,6 +72,7 @@ class CarriedCall:
     slug: str
     room: str
     attempt: int
+    status: str
 
 
 class RecoveryRepository:
@@ -167,6 +168,23 @@ class RecoveryRepository:
         row = (await self._db_session.execute(statement)).one_or_none()
         return CarriedCall(*row) if row else None
 
+    async def of_room(self, room: str) -> CarriedCall | None:
+        """The call of a room, open or over."""
+        row = (await self._db_session.execute(_known().where(CallRow.room == room))).one_or_none()
+        return CarriedCall(*row) if row else None
+
+    async def without_agent(
+        self, age: timedelta, limit: int, only: Sequence[UUID] | None = None
+    ) -> Sequence[CarriedCall]:
+        """Open calls, of `only` those, whose caller came more than `age` ago, by what LiveKit told, and is
+        there still, and to whom no agent has come yet, or none again; the oldest first."""
+        alone = (CallRow.caller_joined_at < func.now() - age, CallRow.caller_left_at.is_(None))
+        unmet = CallRow.status.in_([CallStatus.WAITING, CallStatus.RECOVERING])
+        statement = _known().where(unmet, *alone).order_by(CallRow.caller_joined_at).limit(limit)
+        if only is not None:
+            statement = statement.where(CallRow.id.in_(only))
+        return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
+
     async def on_host(self, host: str, process: str, *, gone: bool) -> Sequence[CarriedCall]:
         """The open calls that a host holds: of its process `process`, which is `gone`, or of any other."""
         statement = _carried().where(CallRow.host == host)
@@ -206,9 +224,10 @@ def _of_joining(joined: CTE, before: CTE, agent: JoinedAgent) -> CTE:
     )
 
 
-def _carried() -> Select[UUID, UUID, str, str, int]:
-    return (
-        select(CallRow.id, CallRow.agent_id, AgentRow.slug, CallRow.room, CallRow.attempt)
-        .join(AgentRow, AgentRow.id == CallRow.agent_id)
-        .where(CallRow.status.in_(OPEN))
-    )
+def _carried() -> Select[UUID, UUID, str, str, int, str]:
+    return _known().where(CallRow.status.in_(OPEN))
+
+
+def _known() -> Select[UUID, UUID, str, str, int, str]:
+    columns = (CallRow.id, CallRow.agent_id, AgentRow.slug, CallRow.room, CallRow.attempt, CallRow.status)
+    return select(*columns).join(AgentRow, AgentRow.id == CallRow.agent_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import pytest
+from livekit import api
 from sqlalchemy import text
 from temporalio.client import (
     Client,
@@ -20,10 +21,19 @@ from activities.drifts import Comparison
 from common.keys import make_master_key
 from db.engine import Database
 from tests.support.caller import calling
+from tests.support.outages import GREETING
 from tests.support.platform import Json, Platform
+from tests.support.recoveries import COMEBACK, settled
 from tests.support.temporal import details
 from tests.support.waiting import eventually
-from workflows.policy import CONTROL_QUEUE, RECONCILE, RECONCILE_EVERY, agent_workflow_id, replica_workflow_id
+from workflows.policy import (
+    CONTROL_QUEUE,
+    RECONCILE,
+    RECONCILE_EVERY,
+    agent_workflow_id,
+    call_workflow_id,
+    replica_workflow_id,
+)
 from workflows.reconcile import ReconcileWorkflow
 from workflows.reconcile_types import Round, RoundInput
 from workflows.types import ReplicaInput
@@ -225,3 +235,30 @@ async def test_each_drift_is_found_and_mended_in_one_round(meddler: Meddler) -> 
     assert told["status"] == "running"
     for name in names[1:]:
         await platform.stop(ids[name])
+
+
+async def test_a_caller_of_whom_no_workflow_knows_gets_an_agent(meddler: Meddler) -> None:
+    """Whoever was to replace a lost agent died after Postgres and before LiveKit knew, the workflow too."""
+    platform = meddler.platform
+    agent = await platform.deployed("unheard-caller")
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears(GREETING)
+        await meddler.terminate(call_workflow_id(token["callId"]))
+        taken_over = "attempt = attempt + 1, status = 'recovering', host = NULL"
+        since = "caller_joined_at = now() - interval '1 minute'"
+        await meddler.sql(f"UPDATE calls SET {taken_over}, {since} WHERE id = :id", id=UUID(token["callId"]))
+        await _remove(platform, token["room"], (await caller.agent()).identity)
+        await meddler.round()
+        repair = await meddler.repaired(agent["id"], "caller unheard", seconds=90)
+        assert repair["subject"] == token["callId"]
+        await caller.hears(COMEBACK)
+        assert (await settled(platform, token["callId"]))["recoveries"] == 2
+    await platform.stop(agent["id"])
+
+
+async def _remove(platform: Platform, room: str, identity: str) -> None:
+    stack = platform.stack
+    url = stack.livekit_url.replace("ws", "http", 1)
+    async with api.LiveKitAPI(url, stack.livekit_api_key, stack.livekit_api_secret) as livekit:
+        await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))

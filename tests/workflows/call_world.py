@@ -100,7 +100,7 @@ class CallWorld:
     async def ends(self) -> None:
         """The room is gone: so is the workflow, and the record is in order."""
         self.state = CallState.OVER
-        await self.news.over(self.call.call_id)
+        await self.news.over(self.call)
         await asyncio.wait_for(self.handle.result(), 10)
         assert self.finished == 1
 

@@ -160,7 +160,7 @@ async def test_a_call_has_them_done_by_a_workflow_of_its_own(world: AfterWorld) 
     # The caller comes back: the call begins anew, and its end is seen to as well.
     await world.news.caller_came(world.call)
     again = await world.handle.describe()
-    await world.news.over(world.call.call_id)
+    await world.news.over(world.call)
     await asyncio.wait_for(world.handle.result(), 10)
     second = world.client.get_workflow_handle(policy.after_workflow_id(world.call.call_id, again.run_id))
     await asyncio.wait_for(second.result(), 10)

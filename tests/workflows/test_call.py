@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.support.waiting import eventually
 from tests.workflows.call_world import CallWorld, nothing, working
@@ -145,6 +145,15 @@ async def test_a_call_whose_end_nobody_told_is_found(
     assert world.finished == 1
 
 
+async def test_one_that_sleeps_until_its_token_expires_hears_that_the_room_is_gone(world: CallWorld) -> None:
+    """LiveKit's word that the caller had come was lost."""
+    await world.news.begin(world.call)
+    await world.ends()
+    await world.news.over(world.call)
+    described = await world.handle.describe()
+    assert described.status is WorkflowExecutionStatus.COMPLETED, "once over, nothing begins"
+
+
 async def test_a_caller_who_comes_back_begins_it_anew(world: CallWorld) -> None:
     await world.news.caller_came(world.call)
     await world.ends()
@@ -157,7 +166,7 @@ async def test_a_caller_who_comes_back_begins_it_anew(world: CallWorld) -> None:
     await eventually(sent, "an agent")
     assert world.sent[0].lost.attempt == 3
     world.state = CallState.OVER
-    await world.news.over(world.call.call_id)
+    await world.news.over(world.call)
     await asyncio.wait_for(world.handle.result(), 10)
 
 
@@ -168,7 +177,7 @@ async def test_a_caller_who_is_back_before_the_end_was_heard_of_is_looked_after(
     """The workers were away, or Temporal was: then the order of what they are told is a matter of luck."""
     await idle.news.begin(idle.call)
     for signal in signals:
-        await (idle.news.over(idle.call.call_id) if signal == "over" else idle.news.caller_came(idle.call))
+        await (idle.news.over(idle.call) if signal == "over" else idle.news.caller_came(idle.call))
     idle.state = CallState.ALONE
     async with working(idle):
 
@@ -189,7 +198,7 @@ async def test_a_caller_who_is_back_while_the_record_is_put_in_order_is_looked_a
 
     await world.news.caller_came(world.call)
     world.meanwhile, world.state = back, CallState.OVER
-    await world.news.over(world.call.call_id)
+    await world.news.over(world.call)
 
     async def sent() -> bool:
         return bool(world.sent)

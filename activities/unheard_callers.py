@@ -1,0 +1,53 @@
+"""Callers who wait while nobody sends an agent: what their call's workflow should have been told is lost.
+
+The API tells it after LiveKit's webhook was written down, and may die in between; somebody may have ended the
+workflow in Temporal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio.client import Client
+
+from activities.losses import input_of
+from common.status import CallStatus
+from db.engine import Database
+from db.repositories.recoveries import CarriedCall, RecoveryRepository
+from workflows.absence import is_running
+from workflows.call_wishes import CallNews
+from workflows.policy import call_workflow_id
+from workflows.reconcile_types import Drift, Repair
+
+AGE = timedelta(seconds=15)
+"""A workflow that knows of the caller has sent an agent by then."""
+
+MOST = 1000
+RPC_TIMEOUT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class UnheardCallers:
+    """Finds them, and tells their calls' workflows, which look for themselves before they send anybody."""
+
+    client: Client
+    database: Database
+    patience_seconds: float
+
+    async def found(self, only: Sequence[UUID] | None = None) -> Sequence[CarriedCall]:
+        """Calls, of `only` those, whose caller is alone for long, though nobody may be to blame."""
+        async with self.database.begin() as db_session:
+            return await RecoveryRepository(db_session).without_agent(AGE, MOST, only)
+
+    async def tell(self, call: CarriedCall) -> list[Repair]:
+        """Have the workflow hear of its caller; it is started where there is none."""
+        # One that tries to replace an agent needs nobody to tell it.
+        workflow_id = call_workflow_id(str(call.call_id))
+        if call.status != CallStatus.WAITING and await is_running(self.client, workflow_id, RPC_TIMEOUT):
+            return []
+        await CallNews(self.client).caller_came(input_of(call, self.patience_seconds))
+        what = f"A caller waited in room {call.room} and no agent was sent: the call's workflow knows now."
+        return [Repair(Drift.CALLER_UNHEARD, str(call.agent_id), str(call.call_id), what)]
