@@ -57,6 +57,8 @@ class LastingStream(io.TextIOBase):
 
     def flush(self) -> None:
         """Flushes, or loses what was not written yet."""
+        if self._stream.closed:
+            return  # as Python asks whatever it has no more use for
         try:
             self._stream.flush()
         except OSError as error:
