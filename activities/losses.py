@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
 from activities.recovery import CallActivities
+from activities.salvage import Salvage
 from agents.offers import CallEnd
 from common.errors import BionicError, Unavailable
 from db.engine import Database
@@ -36,8 +37,11 @@ def input_of(call: CarriedCall, patience_seconds: float) -> CallInput:
 class Losses:
     """Tells of them off the path that carries calls; while Temporal is away, it sends the next agent."""
 
-    def __init__(self, host: str, database: Database, news: CallNews, calls: CallActivities) -> None:
+    def __init__(
+        self, host: str, database: Database, news: CallNews, calls: CallActivities, salvage: Salvage
+    ) -> None:
         self._host, self._database, self._news, self._calls = host, database, news, calls
+        self._salvage = salvage
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Semaphore(AT_ONCE)
 
@@ -55,6 +59,7 @@ class Losses:
                 async with self._turn:
                     call = await self._find(end.room)
                     if call is not None:
+                        await self._salvage.sweep(end.room, attempt)
                         await self._see_to(call, lost)
             except (SQLAlchemyError, OSError, RPCError, BionicError) as error:
                 why = error.message if isinstance(error, BionicError) else type(error).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from livekit.agents import Agent, AgentSession, JobContext, JobProcess, room_io
@@ -18,6 +19,7 @@ from agents.leaving import leave_when_alone, leave_when_replaced, leave_with
 from agents.providers.registry import build_llm, build_stt, build_tts, build_vad
 from agents.record.continuing import Conversation, items_before
 from agents.record.heard import Listener, SpokenText
+from agents.record.journal import Journal
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder, JoinedAgent
 from agents.recording import NOTED, begin_recording, end_recording, recording_options
@@ -40,7 +42,8 @@ async def hold_call(ctx: JobContext) -> None:
     call = CallJob.take_out_of(ctx.job)
     dispatch = Dispatch.of(ctx.job.metadata)
     ledger = Ledger(call.database_url, ctx.job.room.name)
-    recorder = CallRecorder(ledger, _agent(call, dispatch, ctx))
+    journal = Journal.begin(Path(call.spool), ctx.job.room.name, dispatch.attempt) if call.spool else None
+    recorder = CallRecorder(ledger, _agent(call, dispatch, ctx), journal)
     try:
         await _begin(call, dispatch, ctx, recorder, ledger)
     except Exception as error:

@@ -1,14 +1,8 @@
-"""Recordings while they are made: files in the spool of a host, which outlive the process that writes them.
-
-Each has a note beside it that says whose it is. Whoever writes the file holds a lock on the note, which the
-system takes away when that process is gone, however it ended: from then on the file is the host's to keep.
-"""
+"""Recordings while they are made, in the spool of a host. Each has a note beside it that says whose it is."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +12,9 @@ from typing import IO
 
 from pydantic import TypeAdapter
 
-SOUND = ".ogg"
+from agents import spool
+
+SOUND, NOTE = ".ogg", ".json"
 CONTENT_TYPE = "audio/ogg"
 
 
@@ -48,21 +44,11 @@ class Tape:
         self._file, self._note = file, note
 
     @classmethod
-    def begin(cls, spool: Path, note: TapeNote) -> Tape:
+    def begin(cls, folder: Path, note: TapeNote) -> Tape:
         """A place for a recording. Raises OSError."""
-        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"{note.room.replace('/', '_')}.{note.attempt}.{os.getpid()}-{time.time_ns()}"
-        file = (spool / f"{name}.new").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            tape = cls(spool / f"{name}{SOUND}", file, note)
-            tape._write()
-            # Only now it can be seen, when it is locked already.
-            Path(file.name).rename(spool / f"{name}.json")
-        except BaseException:
-            file.close()
-            raise
-        return tape
+        file = spool.begin(folder, note.room, note.attempt, NOTE, json.dumps(asdict(note)))
+        path = Path(file.name.removesuffix(".new"))
+        return cls(path.with_suffix(SOUND), file, note)
 
     def finish(self, started_at: float | None) -> None:
         """All of it is written, and it is the host's. Raises OSError."""
@@ -95,9 +81,9 @@ class LeftTape:
         self.path.unlink(missing_ok=True)
 
 
-def notes(spool: Path) -> list[Path]:
+def notes(folder: Path) -> list[Path]:
     """Every recording that was begun and is not kept, the oldest first."""
-    return sorted(spool.glob("*.json"), key=_begun)
+    return sorted(folder.glob(f"*{NOTE}"), key=_begun)
 
 
 def _begun(path: Path) -> float:
@@ -109,18 +95,6 @@ def _begun(path: Path) -> float:
 @contextmanager
 def left(path: Path) -> Iterator[LeftTape | None]:
     """The recording of that note, ours for the block; None while another process has it, or it is gone."""
-    try:
-        file = path.open()
-    except FileNotFoundError:
-        yield None
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        if not path.exists():  # whoever had it just now has kept it
-            yield None
-            return
-        yield LeftTape(_ADAPTER.validate_json(file.read()), path.with_suffix(SOUND), path)
+    with spool.left(path) as file:
+        note = _ADAPTER.validate_json(file.read()) if file else None
+        yield LeftTape(note, path.with_suffix(SOUND), path) if note else None

@@ -67,9 +67,10 @@ class Conversation:
         return [message for message in messages if not self._is_aside(message)]
 
     def _is_aside(self, message: ChatMessage) -> bool:
-        said = _words(message)
+        said, cut = _words(message), message.interrupted
+        known = (aside.split() for aside in self.asides)
         return message.role == "assistant" and any(
-            aside.split()[: len(said)] == said for aside in self.asides
+            aside == said or (cut and aside[: len(said)] == said) for aside in known
         )
 
 

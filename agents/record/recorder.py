@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agents.record.journal import Journal
 from agents.record.ledger import Ledger
 from db.repositories.calls import CallRepository
 from db.repositories.recoveries import Begun, JoinedAgent, RecoveryRepository
@@ -38,8 +39,8 @@ HOLD_SECONDS = 0.3
 
 BREATH_SECONDS = 0.2
 """How long what is urgent waits. When an utterance is over its answer begins, and a transaction takes ten
-milliseconds of this process: the caller would wait for it. A process that is killed loses no more than
-this and the above."""
+milliseconds of this process: the caller would wait for it. What waits is in the journal: a process that is
+killed loses nothing of it."""
 
 USAGE_SECONDS = 10.0
 """Between two notes of what a call has used so far."""
@@ -83,10 +84,11 @@ class Batch:
 class CallRecorder:
     """The record of one agent in one call. What adds to it never waits; one task writes, in order."""
 
-    def __init__(self, ledger: Ledger, agent: JoinedAgent) -> None:
+    def __init__(self, ledger: Ledger, agent: JoinedAgent, journal: Journal | None = None) -> None:
+        """`journal` keeps what Postgres has not got yet."""
         self.replaced = asyncio.Event()
         """Set when another agent has taken the call over: this one has no business in the room."""
-        self._ledger, self._agent = ledger, agent
+        self._ledger, self._agent, self._journal = ledger, agent, journal
         self._begun: Begun | None = None
         self._entries: deque[Turn | CallEvent] = deque()
         self._drafts: dict[str, Draft | None] = {}
@@ -136,7 +138,9 @@ class CallRecorder:
     def draft(self, role: str, text: str) -> None:
         """What somebody has said so far of an utterance that goes on."""
         since = self._speaking.setdefault(role, datetime.now(UTC))
-        self._drafts[role] = Draft(role, text, since)
+        draft = self._drafts[role] = Draft(role, text, since)
+        if self._journal:
+            self._journal.add(draft)
         self._wake()
 
     def used(self, usage: dict[str, Any]) -> None:
@@ -156,6 +160,8 @@ class CallRecorder:
             self._entries.popleft()
             self._dropped += 1
         self._entries.append(entry)
+        if self._journal:
+            self._journal.add(entry)
 
     def _wake(self, *, urgent: bool = False) -> None:
         self._news.set()
@@ -170,14 +176,18 @@ class CallRecorder:
         self._note_usage()
         self._closing.set()
         self._wake(urgent=True)
+        done = False
         try:
             await asyncio.wait_for(self._finish(reason), CLOSE_SECONDS)
+            done = True
         except TimeoutError:
             logger.exception(
                 "Postgres was away at the end of the call",
                 extra={"room": self._agent.room, "lost": len(self._entries) + len(self._writing)},
             )
         finally:
+            if self._journal:
+                self._journal.close(done=done)
             self._task.cancel()
             await self._ledger.close()
 
@@ -189,11 +199,15 @@ class CallRecorder:
         async def _fail(db_session: AsyncSession) -> None:
             await batch.write(db_session, begun, self._agent.attempt)
 
+        done = False
         try:
             await asyncio.wait_for(self._ledger.do(_fail), FAIL_SECONDS)
+            done = True
         except TimeoutError:
             logger.exception("Postgres was away when the call failed", extra={"room": self._agent.room})
         finally:
+            if self._journal:
+                self._journal.close(done=done)
             await self._ledger.close()
 
     async def _finish(self, reason: str) -> None:
@@ -217,6 +231,9 @@ class CallRecorder:
 
             await self._ledger.do(_write)
             self._writing = Batch()
+            if self._journal:
+                drafts = (draft for draft in self._drafts.values() if draft is not None)
+                self._journal.keep_only([*self._entries, *drafts])
         if self._dropped:
             logger.error("turns were dropped", extra={"room": self._agent.room, "dropped": self._dropped})
 

@@ -110,6 +110,23 @@ class TranscriptRepository:
         )
         await self._db_session.execute(statement)
 
+    async def add_cut(self, call_id: UUID, attempt: int, drafts: Sequence[Draft]) -> None:
+        """What an agent's people were saying when it was lost, told after another one took the call up."""
+        if not await self._may_write(call_id):
+            return
+        rows = [
+            {"call_id": call_id, "item_id": f"{CUT}{attempt}-{each.role}", "interrupted": True} | vars(each)
+            for each in drafts
+        ]
+        statement = insert(TurnRow).values(rows)
+        text = statement.excluded.text
+        statement = statement.on_conflict_do_update(
+            index_elements=["call_id", "item_id"],
+            set_={"text": text},
+            where=func.length(TurnRow.text) < func.length(text),
+        )
+        await self._db_session.execute(statement)
+
     async def drop_drafts(self, call_id: UUID, attempt: int, roles: Sequence[str]) -> None:
         """What was being said is over, and a turn."""
         if not await self._may_write(call_id):

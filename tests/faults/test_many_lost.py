@@ -26,8 +26,8 @@ KILLS = 12
 ALONE_SECONDS = 3.0
 """A caller whose agent was killed has another one by then."""
 
-NOT_WRITTEN_YET = 2
-"""Words that were heard within the third of a second before their agent was killed."""
+NOT_WRITTEN_YET = 1
+"""A word goes to the caller and is written down at once: a kill may come in between."""
 
 
 @dataclass

@@ -26,6 +26,7 @@ from activities.left_alone import LeftAlone
 from activities.losses import Losses
 from activities.recordings import Keeper
 from activities.recovery import CallActivities
+from activities.salvage import Salvage
 from activities.stay import Tenant
 from activities.watch import HandOn, worker_identity
 from agents.capacity import Capacity
@@ -123,6 +124,7 @@ async def free_the_last(activities: HostActivities, since: datetime) -> None:
     hand_on = HandOn(activities.client, activities.database, activities.host, reason, since)
     if agents := await hand_on.all():
         logger.info("the agents of this host's last process are free", extra={"agents": agents})
+    await Salvage(activities.database, activities.settings.bionic_spool).sweep()
     await left_alone.before(activities.host, activities.lease.process)
     # An agent that it was given in its last moment is not known to Postgres until it is slow to register.
     await asyncio.sleep((START_AT_ONCE + FOR_POSTGRES).total_seconds())
@@ -186,7 +188,8 @@ async def run(settings: Settings) -> None:
                 facilities = open_facilities(capacity, settings.bionic_call_memory_mb)
                 async with aiohttp.ClientSession() as http, facilities as shared:
                     calls = CallActivities(database, settings, http)
-                    losses = Losses(name, database, CallNews(client, NEWS_TIMEOUT), calls)
+                    salvage = Salvage(database, settings.bionic_spool)
+                    losses = Losses(name, database, CallNews(client, NEWS_TIMEOUT), calls, salvage)
                     activities = HostActivities(
                         lease, database, client, settings, http, shared, losses, tenants, door
                     )
@@ -209,6 +212,7 @@ async def host(activities: HostActivities, since: datetime, stop: asyncio.Event)
         activities.lease.watch(),
         mind_the_lost(activities),
         keeper.keep(activities.facilities.pool.closed),
+        Salvage(activities.database, activities.settings.bionic_spool).keep(),
         once(asyncio.shield(activities.facilities.ready)),
     )
     workers = running(*host_workers(activities.client, activities))

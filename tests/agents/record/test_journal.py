@@ -1,0 +1,154 @@
+"""What was said to the moment of a kill is in the record, though Postgres had not got it yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from activities.salvage import Salvage
+from agents import spool
+from agents.record.journal import Journal, journals, read
+from agents.record.ledger import Ledger
+from agents.record.recorder import CallRecorder
+from db.engine import Database
+from db.models import CallEventRow, DraftRow, TurnRow
+from db.repositories.agents import AgentRepository, StoredConfig
+from db.repositories.calls import CallRepository
+from db.repositories.recoveries import JoinedAgent, Loss, RecoveryRepository
+from db.repositories.transcripts import CallEvent, Draft, TranscriptRepository, Turn
+
+NOW = datetime.now(UTC)
+TURN = Turn("item-1", "user", "Grüezi,\nwhere is my order?", NOW, e2e_latency=0.25)
+EVENT = CallEvent(1, "tool", NOW, {"name": "find", "output": None, "isError": False})
+DRAFT = Draft("agent", "It ships", NOW)
+
+
+def _journal(folder: Path, room: str = "call/1", attempt: int = 1) -> Journal:
+    made = Journal.begin(folder, room, attempt)
+    assert made is not None
+    return made
+
+
+@pytest.mark.unit
+def test_only_what_postgres_has_not_got_is_left(tmp_path: Path) -> None:
+    journal = _journal(tmp_path)
+    for entry in (TURN, DRAFT, EVENT, Draft("agent", "It ships today", NOW)):
+        journal.add(entry)
+    (path,) = journals(tmp_path, "call/1", 1)
+    with spool.left(path) as file:
+        assert file is None, "its process is there"
+    journal.close(done=False)
+    with path.open() as file:
+        rest = read(file)
+    assert (rest.turns, rest.events) == ([TURN], [EVENT])
+    assert rest.drafts == {"user": None, "agent": Draft("agent", "It ships today", NOW)}
+
+    other = _journal(tmp_path, attempt=12)
+    other.add(TURN)
+    other.keep_only([EVENT])
+    other.keep_only([])
+    other.keep_only([DRAFT])
+    other.add(TURN)
+    (path,) = journals(tmp_path, "call/1", 12)
+    with path.open() as file:
+        rest = read(file)
+    assert (rest.turns, rest.events, rest.drafts) == ([TURN], [], {"agent": DRAFT, "user": None})
+    other.close(done=True)
+    assert journals(tmp_path, "call/1", 12) == []
+
+
+@pytest.mark.unit
+def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
+    journal = _journal(tmp_path)
+    journal.add(TURN)
+    journal.close(done=False)
+    (path,) = journals(tmp_path)
+    whole = path.read_bytes()
+    for cut in range(whole.index(b"\n") + 1, len(whole)):
+        path.write_bytes(whole[:cut])
+        with path.open(errors="replace") as file:
+            assert read(file).turns == []
+
+
+@pytest.mark.unit
+def test_where_none_can_be_written_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("in the way")
+    assert Journal.begin(tmp_path / "spool", "call-1", 1) is None
+
+
+Kept = tuple[Sequence[TurnRow], Sequence[CallEventRow], Sequence[DraftRow]]
+
+
+async def _kept(database: Database, call_id: UUID) -> Kept:
+    async with database.begin() as db_session:
+        found = TranscriptRepository(db_session)
+        return await found.turns(call_id), await found.events(call_id), await found.drafts(call_id)
+
+
+async def _killed(database: Database, folder: Path) -> JoinedAgent:
+    """An agent that said and heard things, and did not come to tell Postgres."""
+    async with database.begin() as db_session:
+        config, slug = StoredConfig({"instructions": "Be kind."}, {}), f"a-{uuid4().hex[:8]}"
+        agent = await AgentRepository(db_session, database.box).create("A", slug, config)
+        call_id = uuid4()
+        joined = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}")
+        await RecoveryRepository(db_session).joined(joined)
+    journal = _journal(folder, joined.room)
+    ledger = Ledger("postgresql://127.0.0.1:9/away", joined.room)
+    recorder = CallRecorder(ledger, joined, journal)
+    recorder.draft("user", "where is")
+    recorder.add(TURN)
+    recorder.note("tool", {"name": "find", "output": None})
+    recorder.draft("agent", "It ships today.")
+    journal.close(done=False)
+    await ledger.close()
+    return joined
+
+
+@pytest.mark.integration
+async def test_its_host_keeps_the_last_of_a_killed_agents_record(database: Database, tmp_path: Path) -> None:
+    killed = await _killed(database, tmp_path)
+    salvage = Salvage(database, tmp_path)
+    await salvage.sweep(killed.room, 2)
+    assert await _kept(database, killed.call_id) == ([], [], [])
+    for _ in range(2):
+        await salvage.sweep(killed.room, 1)
+        (turn,), (event,), (draft,) = await _kept(database, killed.call_id)
+        assert (turn.item_id, turn.text, turn.e2e_latency) == (TURN.item_id, TURN.text, 0.25)
+        assert (event.kind, event.data) == ("tool", {"name": "find", "output": None})
+        assert (draft.role, draft.text) == ("agent", "It ships today.")
+    assert journals(tmp_path) == []
+
+
+@pytest.mark.integration
+async def test_what_is_found_after_another_agent_took_over_lengthens_what_was_cut(
+    database: Database, tmp_path: Path
+) -> None:
+    killed = await _killed(database, tmp_path)
+    async with database.begin() as db_session:
+        await TranscriptRepository(db_session).put_drafts(killed.call_id, 1, [DRAFT])
+        await RecoveryRepository(db_session).take_over(killed.call_id, Loss(1, "It is gone."), NOW)
+    await Salvage(database, tmp_path).sweep()
+    turns, _, drafts = await _kept(database, killed.call_id)
+    assert [(each.role, each.text) for each in turns] == [("agent", "It ships today."), ("user", TURN.text)]
+    assert (turns[0].interrupted, drafts) == (True, [])
+
+
+@pytest.mark.integration
+async def test_nothing_is_kept_of_an_erased_call_nor_of_one_that_is_not_known(
+    database: Database, tmp_path: Path
+) -> None:
+    killed = await _killed(database, tmp_path)
+    async with database.begin() as db_session:
+        await CallRepository(db_session).end(killed.room, "hung up")
+        call = await CallRepository(db_session).get(killed.call_id)
+        call.transcript_deleted_at = NOW
+    _journal(tmp_path, "nobody-knows").close(done=False)
+    (tmp_path / "broken.journal").write_text("what is that\n")
+    await Salvage(database, tmp_path).sweep()
+    assert await _kept(database, killed.call_id) == ([], [], [])
+    assert journals(tmp_path) == []
