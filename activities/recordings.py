@@ -83,6 +83,10 @@ class Keeper:
                 logger.warning("a recording of no call is deleted", extra={"room": tape.note.room})
                 tape.remove()
             return
+        if call.erased_at is not None:
+            logger.info("a recording of an erased call is deleted", extra={"call": str(call.id)})
+            tape.remove()
+            return
         whole = await asyncio.to_thread(_measure, tape.sound)
         storage = Storage(resolve_storage(stored, self.settings))
         new = self._new(tape, call, storage)

@@ -17,7 +17,7 @@ class EventKind(StrEnum):
     CALL_RECOVERED = "call.recovered"
     """An agent was lost, and another one goes on."""
     CALL_UNANSWERED = "call.unanswered"
-    """No agent comes to a caller, and no more are sent."""
+    """No agent has come to a caller after several were sent. More are tried, unless `over` is true."""
     CALL_ENDED = "call.ended"
     CALL_ANALYZED = "call.analyzed"
     DEPLOYMENT_VALIDATING = "deployment.validating"

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from api.schemas.base import Answer, Body
 from db.models import ErasedCallRow, ErasureRow
-from db.repositories.erasures import ERASED, MOST
+from db.repositories.erasures import MOST
 
 Words = Annotated[str, Field(min_length=1, max_length=1000)]
 CallId = Annotated[UUID, Field(strict=False)]
@@ -47,7 +47,7 @@ class ErasedCall(Answer):
     """`erased`; `open`: it goes on and was left alone: end it and ask again; `unknown`: there is none."""
     deleted: dict[str, int]
     """How many rows or files, by what they were. A call that was erased before has none left."""
-    trace_id: str | None
+    trace_ids: list[str]
 
 
 class ErasureAnswer(Answer):
@@ -79,11 +79,9 @@ class ErasureAnswer(Answer):
             more=row.more,
             calls=[
                 ErasedCall(
-                    call_id=line.call_id, outcome=line.outcome, deleted=line.deleted, trace_id=line.trace_id
+                    call_id=line.call_id, outcome=line.outcome, deleted=line.deleted, trace_ids=line.trace_ids
                 )
                 for line in lines
             ],
-            langfuse_trace_ids=[
-                line.trace_id for line in lines if line.outcome == ERASED and line.trace_id is not None
-            ],
+            langfuse_trace_ids=[each for line in lines for each in line.trace_ids],
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ARRAY, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, HasCreated, HasId
@@ -63,7 +63,9 @@ class CallRow(HasId, HasCreated, Base):
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
     trace_id: Mapped[str | None]
-    """OpenTelemetry's id of the call's trace, in hex."""
+    """OpenTelemetry's id of the first agent's trace, in hex."""
+    later_trace_ids: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    """Of the agents that took the call over, each has its own."""
     turn_count: Mapped[int | None]
     """How many turns there were when the call was counted in `call_counts`; null: it is not counted."""
     transcript_deleted_at: Mapped[datetime | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ARRAY, ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, HasCreated
@@ -23,5 +23,5 @@ class ErasedCallRow(HasCreated, Base):
     """`erased`; `open`: the call goes on, nothing was deleted; `unknown`: there is no such call."""
     deleted: Mapped[dict[str, Any]]
     """How many rows or files, by what they were."""
-    trace_id: Mapped[str | None]
-    """Of the trace that may be in LangFuse, and has to be deleted there."""
+    trace_ids: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    """Of the traces that may be in LangFuse, and have to be deleted there."""

@@ -71,7 +71,8 @@ class ErasureRepository:
         elif row.status in OPEN:
             line.outcome = STILL_OPEN
         else:
-            line.outcome, line.trace_id = ERASED, row.trace_id
+            line.outcome = ERASED
+            line.trace_ids = [each for each in (row.trace_id, *row.later_trace_ids) if each is not None]
             line.deleted = await self._erase(call_id)
         self._db_session.add(line)
         await self._db_session.flush()

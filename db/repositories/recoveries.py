@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CTE, Select, and_, case, func, literal, or_, select, true, update
+from sqlalchemy import CTE, ColumnElement, Select, and_, any_, case, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -103,6 +103,7 @@ class RecoveryRepository:
         kept = {
             "started_at": func.coalesce(CallRow.started_at, func.now()),
             "trace_id": func.coalesce(CallRow.trace_id, agent.trace_id),
+            "later_trace_ids": _with_trace(agent.trace_id),
         }
         statement = statement.on_conflict_do_update(
             index_elements=["room"],
@@ -146,7 +147,8 @@ class RecoveryRepository:
         return row
 
     async def unanswered(self, call: CallRow, reason: str, tries: int, *, over: bool) -> None:
-        """No agent comes to a caller, and no more are sent. Said again, it is said once."""
+        """No agent has come to a caller after so many were sent; where it is `over`, no more are. Said again,
+        it is said once."""
         event = {"number": -tries, "kind": NO_AGENT, "at": func.now()}
         statement = insert(CallEventRow).values(
             call_id=call.id, attempt=call.attempt, data={"reason": reason, "tries": tries}, **event
@@ -222,6 +224,15 @@ def _of_joining(joined: CTE, before: CTE, agent: JoinedAgent) -> CTE:
         },
         where=was_there.is_not(true()),
     )
+
+
+def _with_trace(trace_id: str | None) -> ColumnElement[list[str]]:
+    """A call's later traces, and with them one that is not the first."""
+    later = CallRow.later_trace_ids
+    if trace_id is None:
+        return later.expression
+    known = or_(CallRow.trace_id.is_(None), CallRow.trace_id == trace_id, any_(later) == trace_id)
+    return case((known, later), else_=func.array_append(later, trace_id))
 
 
 def _carried() -> Select[UUID, UUID, str, str, int, str]:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from sqlalchemy import func, update
 
 from activities.recordings import STRANGER_SECONDS, Keeper
 from agents.tapes import Tape, TapeNote
@@ -18,7 +19,7 @@ from api.services.recordings import RecordingService
 from common.errors import NotFound
 from common.settings import Settings
 from db.engine import Database
-from db.models import RecordingRow
+from db.models import CallRow, RecordingRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.recordings import RecordingRepository
 from db.repositories.recoveries import JoinedAgent, RecoveryRepository
@@ -130,6 +131,16 @@ async def test_while_the_storage_is_away_nothing_is_lost(world: World, sound: by
     (row,) = await world.rows()
     assert row.state == "stored"
     assert world.spool == []
+
+
+async def test_what_an_erased_call_left_in_the_spool_goes_nowhere(world: World, sound: bytes) -> None:
+    """Its storage was away, or its host, when its caller wanted to be forgotten."""
+    world.leaves(sound)
+    async with world.database.begin() as db_session:
+        erased = update(CallRow).where(CallRow.id == world.call_id).values(erased_at=func.now())
+        await db_session.execute(erased)
+    await world.keeper.sweep()
+    assert (await world.rows(), world.spool, world.stored) == ([], [], [])
 
 
 @pytest.mark.parametrize("content", [b"", b"OggS"])

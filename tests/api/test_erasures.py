@@ -13,8 +13,9 @@ from db.models import CallRow
 from db.repositories import belongings
 from db.repositories.agent_logs import AgentLogRepository, LogLine
 from db.repositories.calls import CallRepository
+from db.repositories.recoveries import JoinedAgent, RecoveryRepository
 from tests.api.conftest import Client, platform_of
-from tests.api.helpers import call_of, make_live, unique
+from tests.api.helpers import call_of, make_call, make_live, unique
 from tests.api.test_http import problem
 from tests.api.test_retention import Tapes, left, make_talk
 
@@ -85,6 +86,21 @@ async def test_nothing_of_a_caller_is_left(client: Client, monkeypatch: pytest.M
     assert await left(client, other) == (True, 1, 1)
     after = (await client.get(f"/api/stats/agents/{agent['id']}")).json()
     assert {**after, "to": None} == {**figures, "to": None}
+
+
+async def test_the_traces_of_all_agents_of_a_call_are_listed(client: Client) -> None:
+    agent = await make_live(client)
+    token = await make_call(client, agent)
+    call_id = UUID(token["callId"])
+    async with platform_of(client).calls.postgres.begin() as db_session:
+        for attempt, trace_id in ((1, "first"), (2, "second"), (2, "second"), (3, None), (4, "fourth")):
+            joined = JoinedAgent(call_id, UUID(agent["id"]), 1, token["room"], attempt, trace_id)
+            await RecoveryRepository(db_session).joined(joined)
+        await CallRepository(db_session).end(token["room"], "hung up")
+    for _ in range(2):
+        receipt = await _erase(client, callIds=[str(call_id)])
+        assert receipt["langfuseTraceIds"] == ["first", "second", "fourth"]
+        assert receipt["calls"][0]["traceIds"] == ["first", "second", "fourth"]
 
 
 async def test_erased_twice_is_erased_once(client: Client) -> None:
