@@ -8,7 +8,9 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 
 from activities.crashes import MANY, Crashes
@@ -20,6 +22,7 @@ from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
 from common.status import Status
 from db.engine import is_away
+from db.repositories.trials import TrialRepository
 from workflows import policy
 from workflows.types import HostDetails, ReplicaInput
 
@@ -27,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from activities.hosting import HostActivities
+
+TRIAL_LOOK_SECONDS = 1.0
+"""LiveKit waits for an answer meanwhile."""
 
 DELIVER_SECONDS = 1.0
 """Between two tries to deliver a report."""
@@ -175,7 +181,9 @@ class Stay:
             # The first attempt comes straight from validation; a later one wants to know why.
             await check_livekit(credentials, self._host.http)
         names = [f"{self._replica.slug}@v{self._replica.version}", self._replica.slug]
-        agent = HostedAgent(job, credentials, names, self._host.facilities, self._host.losses.tell)
+        agent = HostedAgent(
+            job, credentials, names, self._host.facilities, self._host.losses.tell, self._on_trial
+        )
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant
         await agent.register()
@@ -185,6 +193,15 @@ class Stay:
             await self._reporter.tell(Status.RUNNING, agent.worker_id)
             await self._stay(agent, credentials)
         await self._until(agent.leave(math.inf))
+
+    async def _on_trial(self) -> bool:
+        """Whether the version has but a share of the calls; no where Postgres does not say at once."""
+        agent_id, version = UUID(self._replica.agent_id), self._replica.version
+        try:
+            async with asyncio.timeout(TRIAL_LOOK_SECONDS), self._host.database.begin() as db_session:
+                return await TrialRepository(db_session).goes_on(agent_id, version)
+        except (SQLAlchemyError, OSError):
+            return False
 
     async def _tell_of_a_takeover(self) -> None:
         """A later attempt says so once: days without LiveKit must not fill the workflow's history."""

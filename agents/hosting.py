@@ -16,7 +16,7 @@ from agents.call_job import CallJob
 from agents.capacity import Capacity
 from agents.jobs import JobPool
 from agents.load import HostLoad
-from agents.offers import CallEnd, CallOver
+from agents.offers import Asked, CallEnd, CallOver
 from agents.registration import Registration
 from agents.warm import warm_forkserver
 from common.errors import LiveKitError
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 REGISTER_SECONDS = 10.0
 DEADLINE_LOOK_SECONDS = 0.5
+HANDOVER_SECONDS = 2.0
 CLOSE_SECONDS = 30.0
 
 MANY_CRASHES = 5
@@ -89,8 +90,12 @@ class HostedAgent:
         names: list[str],
         shared: Facilities,
         lost: CallOver,
+        on_trial: Asked,
     ) -> None:
-        """`lost` is told of each call whose process crashed."""
+        """`lost` is told of each call whose process crashed.
+
+        While the version is `on_trial`, calls by the later names are left to the live version.
+        """
         self._slug = call.slug
         self._livekit = livekit
         self._load = shared.load
@@ -108,8 +113,9 @@ class HostedAgent:
                 shared.load.capacity,
                 self._news.set,
                 self._call_over,
+                on_trial if number else None,
             )
-            for name in names
+            for number, name in enumerate(names)
         ]
         self._running: list[asyncio.Task[None]] = []
         self._told = asyncio.Event()
@@ -225,7 +231,8 @@ class HostedAgent:
     def leave(self, seconds: float, *, notice: float = 0.0) -> asyncio.Task[None]:
         """Take no new calls; end with the running ones, or after `seconds`. Said again, the earlier counts.
 
-        Said first, it takes calls by the first name for another `notice` seconds: tokens are on their way.
+        Said first, it takes calls by the first name for another `notice` seconds: tokens are on their way. By
+        the others it does for a moment, in which their next version may not know yet that it is their turn.
         The task it gives is done when nothing of the agent is left here.
         """
         self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
@@ -235,7 +242,7 @@ class HostedAgent:
         return self._departure
 
     async def _depart(self, notice: float) -> None:
-        notices = chain([notice], repeat(0.0))
+        notices = chain([notice], repeat(min(notice, HANDOVER_SECONDS)))
         draining = [
             asyncio.create_task(_drain(*each)) for each in zip(self._registrations, notices, strict=False)
         ]

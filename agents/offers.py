@@ -35,6 +35,9 @@ class CallEnd:
 
 CallOver = Callable[[CallEnd], None]
 
+Asked = Callable[[], Awaitable[bool]]
+"""Asked at each offer."""
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -73,13 +76,15 @@ class Offers:
         send: Callable[[lk.WorkerMessage], Awaitable[None]],
         changed: Callable[[], None],
         over: CallOver,
+        on_trial: Asked | None = None,
     ) -> None:
+        """While `on_trial` says so, what is offered is left to others; None: it never does."""
         self.taken = 0
         self.refusing = False
         """Set once no new calls are taken."""
         self._name, self._call, self._pool, self._send = name, call, pool, send
         self._changed, self._tell_over = changed, over
-        self._capacity = capacity
+        self._capacity, self._on_trial = capacity, on_trial
         self._open: dict[str, Offer] = {}
         self._jobs: dict[str, Job] = {}
         self._ending: set[str] = set()
@@ -96,7 +101,8 @@ class Offers:
     async def consider(self, job: lk.Job) -> None:
         """Answer an offer."""
         received = time.time()
-        if self.refusing or self._capacity.overfull or self._is_avoided(job):
+        on_trial = self._on_trial is not None and await self._on_trial()
+        if self.refusing or self._capacity.overfull or on_trial or self._is_avoided(job):
             refusal = lk.AvailabilityResponse(job_id=job.id, available=False)
             await self._send(lk.WorkerMessage(availability=refusal))
             return

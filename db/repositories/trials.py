@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.status import CallStatus
-from db.models import CallRow, TurnRow
+from db.models import AgentRow, CallRow, TurnRow
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class TrialRepository:
 
     def __init__(self, db_session: AsyncSession) -> None:
         self._db_session = db_session
+
+    async def goes_on(self, agent_id: UUID, version: int) -> bool:
+        """Whether a version of an agent is on trial now."""
+        statement = select(AgentRow.id).where(AgentRow.id == agent_id, AgentRow.canary_version == version)
+        return (await self._db_session.execute(statement)).scalar() is not None
 
     async def of(
         self, agent_id: UUID, versions: tuple[int, int], since: datetime, patience: timedelta

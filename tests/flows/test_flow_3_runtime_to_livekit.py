@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import pytest
 from livekit import api
 
+from tests.support.by_name import calling_by_name
 from tests.support.caller import calling
 from tests.support.other_livekit import other_livekit
 from tests.support.platform import Platform
@@ -49,22 +49,7 @@ async def test_an_agent_with_its_own_livekit_really_connects_there(
 
 async def test_the_plain_slug_can_be_dispatched_as_livekit_does(platform: Platform) -> None:
     agent = await platform.deployed("flow3-plain")
-    stack = platform.stack
-    room = f"their-own-room-{agent['slug']}"
-    token = (
-        api.AccessToken(stack.livekit_api_key, stack.livekit_api_secret)
-        .with_identity("somebody")
-        .with_grants(api.VideoGrants(room_join=True, room=room))
-        .to_jwt()
-    )
-    async with (
-        calling(stack.livekit_url, token) as caller,
-        api.LiveKitAPI(stack.livekit_url, stack.livekit_api_key, stack.livekit_api_secret) as livekit,
-    ):
-        request = api.CreateAgentDispatchRequest(
-            agent_name=agent["slug"], room=room, metadata=json.dumps({"theirs": True})
-        )
-        await livekit.agent_dispatch.create_dispatch(request)
+    async with calling_by_name(platform, agent["slug"]) as caller:
         await caller.hears("Hello, how can I help?")
         calls = await asyncio.wait_for(_calls(platform, agent["id"]), 10)
     assert calls[0]["status"] == "active"
