@@ -24,7 +24,7 @@ from activities.unheard_callers import UnheardCallers
 from common.errors import BionicError
 from common.settings import Settings
 from db.engine import Database
-from db.repositories.drifts import DriftRepository
+from db.repositories.drifts import DriftRepository, OpenCall
 from db.repositories.repairs import NewRepair, RepairRepository
 from workflows.reconcile_types import Drift, Look, Mended, Repair, Suspect
 
@@ -75,10 +75,10 @@ class ReconcileActivities:
         with told_to_temporal():
             unheard = await self._unheard.found()
             roomless = await check.roomless()
-        suspects = [Suspect(Drift.CALL_OPEN, str(call.id)) for call in roomless]
-        gone = {each.subject for each in suspects}
-        alone = [Suspect(Drift.CALLER_UNHEARD, str(call.call_id)) for call in unheard]
-        suspects = [each for each in alone if each.subject not in gone] + suspects
+        gone = {call.id for call in roomless}
+        alone = [str(call.call_id) for call in unheard if call.call_id not in gone]
+        suspects = [Suspect(Drift.CALLER_UNHEARD, each) for each in alone[: MOST // 2]]
+        suspects += [Suspect(Drift.CALL_OPEN, str(call.id)) for call in roomless]
         return Look(check.seen, suspects[:MOST], sorted(check.troubles.values()))
 
     @activity.defn
@@ -94,9 +94,16 @@ class ReconcileActivities:
         with told_to_temporal():
             roomless = await check.roomless(_subjects(suspects, Drift.CALL_OPEN))
             unheard = await self._unheard.found(_subjects(suspects, Drift.CALLER_UNHEARD))
-        closing = [partial(check.close, call) for call in roomless]
+        closing = [partial(self._close, check, call) for call in roomless]
         mended = await self._each([*closing, *(partial(self._unheard.tell, call) for call in unheard)])
         return Mended(mended.repairs, sorted(check.troubles.values()) + mended.troubles)
+
+    async def _close(self, check: RoomCheck, call: OpenCall) -> list[Repair]:
+        """Its workflow puts the record in order; where that is gone, another one does."""
+        repairs = await check.close(call)
+        if repairs:
+            await self._unheard.over(call.room)
+        return repairs
 
     @property
     def _unheard(self) -> UnheardCallers:

@@ -14,10 +14,9 @@ from uuid import UUID
 from temporalio.client import Client
 
 from activities.losses import input_of
-from common.status import CallStatus
 from db.engine import Database
 from db.repositories.recoveries import CarriedCall, RecoveryRepository
-from workflows.absence import is_running
+from workflows.absence import is_awake
 from workflows.call_wishes import CallNews
 from workflows.policy import call_workflow_id
 from workflows.reconcile_types import Drift, Repair
@@ -43,11 +42,16 @@ class UnheardCallers:
             return await RecoveryRepository(db_session).without_agent(AGE, MOST, only)
 
     async def tell(self, call: CarriedCall) -> list[Repair]:
-        """Have the workflow hear of its caller; it is started where there is none."""
-        # One that tries to replace an agent needs nobody to tell it.
-        workflow_id = call_workflow_id(str(call.call_id))
-        if call.status != CallStatus.WAITING and await is_running(self.client, workflow_id, RPC_TIMEOUT):
+        """Have the workflow hear of its caller, if it does not know; it is started where there is none."""
+        if await is_awake(self.client, call_workflow_id(str(call.call_id)), RPC_TIMEOUT):
             return []
         await CallNews(self.client).caller_came(input_of(call, self.patience_seconds))
         what = f"A caller waited in room {call.room} and no agent was sent: the call's workflow knows now."
         return [Repair(Drift.CALLER_UNHEARD, str(call.agent_id), str(call.call_id), what)]
+
+    async def over(self, room: str) -> None:
+        """Have the workflow hear that a room is gone."""
+        async with self.database.begin() as db_session:
+            call = await RecoveryRepository(db_session).of_room(room)
+        if call is not None:
+            await CallNews(self.client).over(input_of(call, self.patience_seconds))

@@ -8,6 +8,9 @@ from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+_STARTED = 1
+"""Events in the history of a workflow that has been started, and of which no task has begun."""
+
 
 def no_namespace(error: RPCError) -> bool:
     """Whether it does not know our namespace, and so says nothing of our workflows.
@@ -22,6 +25,17 @@ def no_namespace(error: RPCError) -> bool:
 def no_workflow(error: RPCError) -> bool:
     """Whether there is no such workflow, or what was asked of it is over."""
     return error.status is RPCStatusCode.NOT_FOUND and not no_namespace(error)
+
+
+async def is_awake(client: Client, workflow_id: str, rpc_timeout: timedelta) -> bool:
+    """Whether it runs, and does not sleep until a time that was set when it was started."""
+    try:
+        found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=rpc_timeout)
+    except RPCError as error:
+        if no_workflow(error):
+            return False
+        raise
+    return found.status is WorkflowExecutionStatus.RUNNING and found.history_length > _STARTED
 
 
 async def is_running(client: Client, workflow_id: str, rpc_timeout: timedelta) -> bool:

@@ -27,8 +27,12 @@ class CallNews:
     timeout: timedelta = timedelta(seconds=5)
 
     async def begin(self, call: CallInput) -> None:
-        """A token was minted. The workflow sleeps until something happens, or until the token has expired."""
-        await self._start(call, start_delay=policy.NO_SHOW)
+        """A token was minted. The workflow sleeps until something happens, or until the token has expired.
+
+        Told late, when the call is over already, it begins nothing.
+        """
+        once = WorkflowIDReusePolicy.REJECT_DUPLICATE
+        await self._start(call, start_delay=policy.NO_SHOW, id_reuse_policy=once)
 
     async def caller_came(self, call: CallInput) -> None:
         """The caller is in the room."""
@@ -43,10 +47,10 @@ class CallNews:
         await self._start(call, start_signal="agent_left")
 
     async def over(self, call: CallInput) -> None:
-        """The room is gone. A workflow that has ended needs not begin anew for that; one that sleeps until
-        the token expires is woken by no signal but one that would start it."""
-        once = WorkflowIDReusePolicy.REJECT_DUPLICATE
-        await self._start(call, start_signal="over", id_reuse_policy=once)
+        """The room is gone. A workflow that has done its work needs not begin anew for that, one that was
+        terminated does; one that sleeps until the token expires is woken only by what would start it."""
+        unless_done = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+        await self._start(call, start_signal="over", id_reuse_policy=unless_done)
 
     async def _start(self, call: CallInput, **how: Any) -> None:
         attributes = TypedSearchAttributes([SearchAttributePair(policy.AGENT_SLUG, call.slug)])
