@@ -1,4 +1,4 @@
-"""`agents`, `create`, `config`: what there is and what it is made of."""
+"""`agents`, `create`, `config`, `delete`: what there is and what it is made of."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.text import Text
 from cli import story, times, words
 from cli.api import Json, path_to
 from cli.arguments import Slug, read_config
+from cli.errors import Failed
 from cli.session import Session, with_session
 from cli.table import Column, Row, note, print_table
 
@@ -178,3 +179,21 @@ def config(
         Text.assemble("The draft of ", (shown, "bold"), " is replaced; what is deployed goes on unchanged.")
     )
     session.out.say(f"  Bring it up: bionic deploy {shown}")
+
+
+@with_session
+def delete(
+    session: Session,
+    slug: Slug,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete an agent that is not deployed, with its versions, its calls and what was said in them."""
+    name = words.plain(slug)
+    if not yes and not typer.confirm(f"Delete {name} with all its versions and calls, for ever?", err=True):
+        raise Failed(f"{name} is not deleted.")
+    session.api.delete(path_to("agents", slug))
+    if session.out.as_json:
+        session.out.document({"deleted": slug})
+        return
+    session.out.say(f"{name} is deleted.")

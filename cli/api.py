@@ -55,6 +55,15 @@ class Api:
         """Have something done."""
         return self._asked("POST", path, json=body or {})
 
+    def posted(self, path: str, body: Json) -> tuple[int, Json]:
+        """Have something done, where the status tells whether there was anything to do."""
+        response = self._taken("POST", path, json=body)
+        return response.status_code, self._json(response)
+
+    def delete(self, path: str) -> None:
+        """Have something gone."""
+        self._taken("DELETE", path)
+
     def patch(self, path: str, body: Json) -> Json:
         """Change something."""
         return self._asked("PATCH", path, json=body)
@@ -89,6 +98,9 @@ class Api:
         return found
 
     def _asked(self, method: str, path: str, **more: Any) -> Json:
+        return self._json(self._taken(method, path, **more))
+
+    def _taken(self, method: str, path: str, **more: Any) -> httpx.Response:
         if self.access.key is None:
             raise KeyRefused(
                 "No API key. Set BIONIC_API_KEY, give --key, or run this in the folder where `make up` runs "
@@ -96,7 +108,7 @@ class Api:
             )
         response = self._sent(method, path, **more)
         if response.is_success:
-            return self._json(response)
+            return response
         raise self._refusal(response)
 
     def _sent(self, method: str, path: str, **more: Any) -> httpx.Response:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import agents, deploying, health, history, hosts, logs, repairs, versions, webhooks
+from cli import agents, deploying, drafts, health, history, hosts, logs, repairs, versions, webhooks
 from cli.session import ApiUrlOrVariable, AsJson, KeyOrVariable, Options
 
 _EPILOG = (
@@ -53,14 +53,17 @@ app.add_typer(agents.agents, name="agents", rich_help_panel=_LOOK)
 app.add_typer(history.deployments, name="deployments", rich_help_panel=_LOOK)
 app.add_typer(hosts.hosts, name="hosts", rich_help_panel=_LOOK)
 app.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel=_LOOK)
-for command in (history.history, versions.versions, logs.logs, repairs.repairs, health.health):
+for command in (history.history, versions.versions, drafts.diff, logs.logs, repairs.repairs, health.health):
     app.command(rich_help_panel=_LOOK)(command)
 for command in (
     agents.create,
     agents.config,
+    drafts.publish,
+    drafts.restore,
     deploying.deploy,
     deploying.rollback,
     deploying.retry,
     deploying.stop,
+    agents.delete,
 ):
     app.command(rich_help_panel=_ACT)(command)
