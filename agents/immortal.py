@@ -60,6 +60,3 @@ def _mark() -> int | None:
     before = count.value
     references = [None] * 7
     return before if references and count.value == before else None
-
-
-immortalize()

@@ -14,7 +14,7 @@ from common.errors import Unavailable
 PRELOAD = [
     "agents.preload",
     "livekit.agents.ipc._preload",
-    "agents.immortal",
+    "agents.preload_end",
     # It must come last: what is loaded by then is kept out of garbage collection, so that processes share it.
     "livekit.agents.ipc._preload_freeze",
 ]

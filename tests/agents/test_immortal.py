@@ -43,7 +43,8 @@ def function():
 
 old = SimpleNamespace(function=function, within=function.__code__.co_consts, words=["a %s" % "word"])
 
-import agents.immortal
+from agents.immortal import immortalize
+immortalize()
 
 def changes(thing):
     before = sys.getrefcount(thing)
@@ -75,5 +76,5 @@ def test_where_nothing_is_immortal_nothing_is_touched() -> None:
 @pytest.mark.skipif(not HAS_IMMORTALS, reason="this Python has no immortal objects")
 def test_a_fork_that_uses_what_it_inherits_copies_little_of_it() -> None:
     copied = float(_run(FORKS.replace("HOW", "pass")))
-    shared = float(_run(FORKS.replace("HOW", "import agents.immortal")))
+    shared = float(_run(FORKS.replace("HOW", "from agents.immortal import immortalize; immortalize()")))
     assert shared < copied / 4, (shared, copied)
