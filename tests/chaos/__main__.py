@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
+import subprocess
 import sys
 
 from tests.chaos.machine import run_machine
@@ -17,7 +19,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10, help="how many, each from the next seed")
     parser.add_argument("--steps", type=int, default=40, help="of each run")
     parser.add_argument("--seed", type=int, help="of the first run; given alone, there is only that one")
+    parser.add_argument(
+        "--outages", action="store_true", help="first every fault of tests/faults, as long as it may last"
+    )
     arguments = parser.parse_args()
+    if arguments.outages:
+        tests = [sys.executable, "-m", "pytest", "tests/faults"]
+        done = subprocess.run(tests, env=os.environ | {"BIONIC_CHAOS": "long"}, check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
     runs = 1 if arguments.seed is not None and "--runs" not in sys.argv else arguments.runs
     first = random.SystemRandom().randrange(1, 1_000_000) if arguments.seed is None else arguments.seed
     try:

@@ -1,0 +1,92 @@
+"""One host loses Temporal, and nothing else: it serves on, and follows once it hears again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from tests.support.caller import calling
+from tests.support.hosts import another_host, carriers, listed, order
+from tests.support.outages import GREETING, is_greeted
+from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
+from tests.support.toxiproxy import Toxiproxy
+from tests.support.waiting import eventually
+from workflows.policy import HEARTBEAT_TIMEOUT
+
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
+
+ISLAND = "island"
+MISSED_SECONDS = HEARTBEAT_TIMEOUT.total_seconds() + 4
+"""By then Temporal has missed the host's heartbeat, and somebody has looked what became of it."""
+
+FOLLOWS_SECONDS = 60
+"""From the moment at which it hears again; the longest pause between two tries of its connection included."""
+
+SECOND = "The second version."
+
+
+async def test_a_host_that_only_temporal_has_lost_keeps_its_agents_until_it_hears_again(
+    platform: Platform, toxiproxy: Toxiproxy
+) -> None:
+    (first,) = [
+        host["name"] for host in (await platform.call("GET", "/api/hosts"))["items"] if host["status"] == "up"
+    ]
+    proxy = await toxiproxy.before("temporal", platform.stack.temporal_address)
+    async with another_host(platform, ISLAND, TEMPORAL_ADDRESS=proxy.address):
+        await order(platform, first, "cordon")
+        agent = await platform.deployed("islander")
+        await order(platform, first, "uncordon")
+        assert await carriers(platform, agent["id"]) == [ISLAND]
+        token = await platform.token(agent["slug"])
+        async with calling(token["url"], token["token"], quiet=True) as caller:
+            await caller.hears(GREETING)
+            await proxy.swallow()
+            await _missed(platform)
+            assert await carriers(platform, agent["id"]) == [ISLAND], "nobody takes over what is served"
+            await is_greeted(platform, agent["slug"])
+            await caller.types(ORDER)
+            await caller.hears(ANSWER)
+            await _replaced(platform, agent)
+            second = await platform.token(agent["slug"])
+            async with calling(second["url"], second["token"], quiet=True) as another:
+                await another.hears(SECOND)
+            assert len(caller.met) == 1, "its call goes on"
+            await proxy.mend()
+        await eventually(lambda: _owned_once(platform, agent), "one owner", seconds=FOLLOWS_SECONDS)
+        await platform.stop(agent["id"])
+
+
+async def _missed(platform: Platform) -> None:
+    """Temporal has not heard of the host for as long as it waits, and Postgres has."""
+    host = await listed(platform, ISLAND)
+    assert host is not None
+    since = host["lastSeenAt"]
+
+    async def later() -> bool:
+        host = await listed(platform, ISLAND)
+        return host is not None and _seconds(host["lastSeenAt"]) - _seconds(since) > MISSED_SECONDS
+
+    await eventually(later, "the host heard of", seconds=2 * MISSED_SECONDS)
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+async def _replaced(platform: Platform, agent: Json) -> None:
+    """The other host takes the calls of a new version."""
+    path = f"/api/agents/{agent['id']}"
+    await platform.call("PATCH", path, {"config": offline_config(greeting=SECOND)})
+    await platform.call("POST", f"{path}/deploy", {}, expect=202)
+
+    async def second() -> bool:
+        return bool((await platform.agent(agent["id"]))["liveVersion"] == 2)
+
+    await eventually(second, "the second version")
+
+
+async def _owned_once(platform: Platform, agent: Json) -> bool:
+    """Nothing is left of the first version."""
+    now = await platform.agent(agent["id"])
+    return [(each["version"], each["status"]) for each in now["registrations"]] == [(2, "running")]
