@@ -51,7 +51,7 @@ fix: sync
 sync: .venv/pyvenv.cfg
 	@$(UV) sync --locked --inexact --quiet
 
-# From Python 3.12 on, calls share what they inherit: a third less memory for each. One that is here already, or else
+# From Python 3.12 on, calls share what they inherit: some 40 % less memory for each. One that is here already, or else
 # is fetched; where it can't be, 3.11 does. pyenv shows a version only to those who name it.
 .venv/pyvenv.cfg: | $(UV_FILE)
 	@echo "Installing Python packages into .venv (once)"
