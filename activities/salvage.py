@@ -9,12 +9,13 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from agents import spool
 from agents.record.journal import Rest, journals, read
-from db.engine import Database
+from db.engine import Database, is_away
 from db.repositories.calls import OPEN
 from db.repositories.recoveries import RecoveryRepository
 from db.repositories.transcripts import TranscriptRepository
@@ -23,6 +24,12 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 30.0
 """Between two looks for journals whose process could not bring them to their end: Postgres was away."""
+
+BRING_SECONDS = 5.0
+"""For one journal: a caller may wait for another agent meanwhile."""
+
+BROKEN = ".broken"
+"""What the names of journals end with that will never be taken; someone may want to read them."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +43,33 @@ class Salvage:
         """Look now and then; for ever."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            try:
-                await self.sweep()
-            except (SQLAlchemyError, OSError) as error:
-                logger.warning("journals of calls can't be read yet: %s", type(error).__name__)
+            await self.sweep()
 
     async def sweep(self, room: str | None = None, attempt: int = 0) -> None:
         """Bring what was left to Postgres: of all agents that are gone, or of one in one room.
 
-        Raises:
-            SQLAlchemyError, OSError: Postgres is away. The journal stays.
+        Never raises, for a caller may wait for another agent: what can't be brought now is tried again.
         """
-        for path in await asyncio.to_thread(journals, self.folder, room, attempt):
-            with spool.left(path) as file:
-                if file is None:
-                    continue
-                try:
-                    rest = read(file)
-                except ValueError:
-                    logger.exception("a journal can't be read", extra={"journal": path.stem})
-                else:
-                    await self._bring(rest)
-                path.unlink(missing_ok=True)
+        try:
+            for path in await asyncio.to_thread(journals, self.folder, room, attempt):
+                with spool.left(path) as file:
+                    if file is not None:
+                        await self._take(path, file)
+        except OSError as error:
+            logger.warning("the journals in the spool can't be read yet: %s", error)
+
+    async def _take(self, path: Path, file: IO[str]) -> None:
+        try:
+            async with asyncio.timeout(BRING_SECONDS):
+                await self._bring(read(file))
+        except (SQLAlchemyError, OSError, ValueError) as error:
+            if is_away(error):
+                logger.warning("Postgres is away: a journal waits for it", extra={"journal": path.stem})
+                return
+            aside = await asyncio.to_thread(path.rename, path.with_suffix(BROKEN))
+            logger.exception("a journal can't be brought to Postgres: it was set aside as %s", aside)
+        else:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _bring(self, rest: Rest) -> None:
         if not rest:

@@ -101,6 +101,7 @@ class Offers:
     async def consider(self, job: lk.Job) -> None:
         """Answer an offer."""
         received = time.time()
+        # Asked first: whether calls are taken at all may change meanwhile.
         on_trial = self._on_trial is not None and await self._on_trial()
         if self.refusing or self._capacity.overfull or on_trial or self._is_avoided(job):
             refusal = lk.AvailabilityResponse(job_id=job.id, available=False)

@@ -27,23 +27,22 @@ def no_workflow(error: RPCError) -> bool:
     return error.status is RPCStatusCode.NOT_FOUND and not no_namespace(error)
 
 
-async def is_awake(client: Client, workflow_id: str, rpc_timeout: timedelta) -> bool:
-    """Whether it runs, and does not sleep until a time that was set when it was started."""
-    try:
-        found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=rpc_timeout)
-    except RPCError as error:
-        if no_workflow(error):
-            return False
-        raise
-    return found.status is WorkflowExecutionStatus.RUNNING and found.history_length > _STARTED
-
-
 async def is_running(client: Client, workflow_id: str, rpc_timeout: timedelta) -> bool:
     """Whether there is such a workflow and it is not over. Raises `RPCError` where Temporal is away."""
+    return await _history(client, workflow_id, rpc_timeout) > 0
+
+
+async def is_awake(client: Client, workflow_id: str, rpc_timeout: timedelta) -> bool:
+    """Whether it runs, and does not sleep until a time that was set when it was started."""
+    return await _history(client, workflow_id, rpc_timeout) > _STARTED
+
+
+async def _history(client: Client, workflow_id: str, rpc_timeout: timedelta) -> int:
+    """How many events a running workflow has; none where there is no such workflow, or it is over."""
     try:
         found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=rpc_timeout)
     except RPCError as error:
         if no_workflow(error):
-            return False
+            return 0
         raise
-    return found.status is WorkflowExecutionStatus.RUNNING
+    return found.history_length if found.status is WorkflowExecutionStatus.RUNNING else 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -14,6 +16,7 @@ from agents import spool
 from agents.record.journal import Journal, journals, read
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder
+from common.keys import make_master_key
 from db.engine import Database
 from db.models import CallEventRow, DraftRow, TurnRow
 from db.repositories.agents import AgentRepository, StoredConfig
@@ -139,6 +142,32 @@ async def test_what_is_found_after_another_agent_took_over_lengthens_what_was_cu
 
 
 @pytest.mark.integration
+async def test_what_postgres_will_never_take_holds_up_nobody(database: Database, tmp_path: Path) -> None:
+    """A caller waits for another agent while it is tried."""
+    killed = await _killed(database, tmp_path)
+    refused = _journal(tmp_path, killed.room)
+    refused.add(replace(TURN, item_id="item-2", text="\0"))
+    refused.close(done=False)
+    (tmp_path / "nonsense.journal").write_text("what is that\n")
+    await Salvage(database, tmp_path).sweep()
+    turns, _, _ = await _kept(database, killed.call_id)
+    assert [each.item_id for each in turns] == [TURN.item_id]
+    assert journals(tmp_path) == []
+    assert len(list(await asyncio.to_thread(tmp_path.glob, "*.broken"))) == 2
+
+
+@pytest.mark.integration
+async def test_while_postgres_is_away_a_journal_waits(database: Database, tmp_path: Path) -> None:
+    killed = await _killed(database, tmp_path)
+    away = Database.connect("postgresql://127.0.0.1:9/away", make_master_key())
+    await Salvage(away, tmp_path).sweep(killed.room, 1)
+    await away.close()
+    assert len(journals(tmp_path)) == 1
+    await Salvage(database, tmp_path).sweep()
+    assert len((await _kept(database, killed.call_id))[0]) == 1
+
+
+@pytest.mark.integration
 async def test_nothing_is_kept_of_an_erased_call_nor_of_one_that_is_not_known(
     database: Database, tmp_path: Path
 ) -> None:
@@ -148,7 +177,6 @@ async def test_nothing_is_kept_of_an_erased_call_nor_of_one_that_is_not_known(
         call = await CallRepository(db_session).get(killed.call_id)
         call.transcript_deleted_at = NOW
     _journal(tmp_path, "nobody-knows").close(done=False)
-    (tmp_path / "broken.journal").write_text("what is that\n")
     await Salvage(database, tmp_path).sweep()
     assert await _kept(database, killed.call_id) == ([], [], [])
     assert journals(tmp_path) == []
