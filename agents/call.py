@@ -12,6 +12,7 @@ from livekit.agents import Agent, AgentSession, JobContext, JobProcess, room_io
 from livekit.agents.llm import ChatItem
 from opentelemetry import trace
 
+from agents.audible import stay_audible
 from agents.call_job import CallJob
 from agents.config import AgentConfig, join_secrets
 from agents.dispatch import Dispatch
@@ -34,6 +35,7 @@ TRACES = "traces"
 
 def make_ready(process: JobProcess) -> None:
     """Runs in a fresh job process, which does not know yet whose call it will hold."""
+    stay_audible()
     process.userdata[TRACES] = CallTraces()
 
 
@@ -55,7 +57,6 @@ async def hold_call(ctx: JobContext) -> None:
 async def _begin(
     call: CallJob, dispatch: Dispatch, ctx: JobContext, recorder: CallRecorder, ledger: Ledger
 ) -> None:
-    typed = Typed(ctx)
     async with asyncio.TaskGroup() as join:
         # The caller waits for the agent to appear: joining begins before all that can be done meanwhile.
         join.create_task(ctx.connect())
@@ -68,6 +69,7 @@ async def _begin(
         Listener(recorder, call.discretion).listen(session)
         ctx.add_shutdown_callback(_noting_lost_spans(traces, recorder))
         ctx.add_shutdown_callback(recorder.close)
+    typed = Typed(ctx)
     leave_when_replaced(recorder, ctx)
     leave_with(session, ctx)
     conversation = Conversation(before.result(), config.asides)

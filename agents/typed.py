@@ -1,7 +1,8 @@
 """What is typed for a caller through the platform's API: the agent hears it as if the caller had said it.
 
 A caller's own page types in text streams (topic `lk.chat`), which livekit-agents hears by itself. LiveKit's
-server API sends no streams, but data packets: so the API sends one on a topic of ours.
+server API sends no streams. It sends data packets, and drops those for an agent that is in the room and whose
+data channel is not open yet: so the API calls a method of the agent, which says that it has the text.
 """
 
 from __future__ import annotations
@@ -14,23 +15,31 @@ from livekit import rtc
 from livekit.agents import AgentSession, JobContext
 
 from agents.record.heard import storable
-from common.livekit import TYPED_TOPIC
+from common.livekit import TYPED_METHOD
 
 logger = logging.getLogger(__name__)
 
+LIMIT = 100
+"""So many texts wait at most while one is being answered; more are refused."""
+
 
 class Typed:
-    """Takes messages from before the agent is in the room, and answers them one after the other."""
+    """Takes messages from when the agent is in the room, and answers them one after the other."""
 
     def __init__(self, ctx: JobContext) -> None:
         self._ctx = ctx
-        self._texts: asyncio.Queue[str] = asyncio.Queue()
-        ctx.room.on("data_received", self._take)
+        self._texts: asyncio.Queue[str] = asyncio.Queue(LIMIT)
+        ctx.room.local_participant.register_rpc_method(TYPED_METHOD, self._take)
 
-    def _take(self, packet: rtc.DataPacket) -> None:
-        # Only LiveKit's server API sends without being a participant: others have the topic to themselves.
-        if packet.topic == TYPED_TOPIC and packet.participant is None:
-            self._texts.put_nowait(storable(packet.data.decode("utf-8", "replace")))
+    async def _take(self, call: rtc.RpcInvocationData) -> str:
+        # Only LiveKit's server API calls without being a participant: others have the method to themselves.
+        if call.caller_identity in self._ctx.room.remote_participants:
+            raise rtc.RpcError(rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD, "this is for the platform's API")
+        try:
+            self._texts.put_nowait(storable(call.payload))
+        except asyncio.QueueFull:
+            raise rtc.RpcError(rtc.RpcError.ErrorCode.APPLICATION_ERROR, "too many texts wait") from None
+        return ""
 
     def answer_in(self, session: AgentSession[Any]) -> None:
         """Answer from now on, until the job ends."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-TYPED_TOPIC = "bionic.typed"
-"""Of data packets with what was typed for a caller through the API."""
+TYPED_METHOD = "bionic.typed"
+"""Of an agent in a call (LiveKit RPC): hears what was typed for its caller through the API."""
 
 
 @dataclass(frozen=True)

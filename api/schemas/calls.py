@@ -198,8 +198,8 @@ class Message(Body):
 
 
 class MessageAnswer(Answer):
-    """A message was passed on. What the agent answers is a turn of the call."""
+    """An agent has the message. What the agent answers is a turn of the call."""
 
     call_id: UUID
     heard_by: list[str]
-    """Identities of agents in the room."""
+    """Identities of the agents that said so."""

@@ -94,11 +94,11 @@ class CallService:
     async def type(self, call_id: str, text: str) -> MessageAnswer:
         """Have the agent of a call hear a text as if its caller had said it.
 
-        It is heard once or not at all: an agent that is lost at this moment has not heard it.
+        It is heard once or not at all: an agent that is lost after it took it may not answer it any more.
 
         Raises:
-            Conflict: the call is over, or no agent is in it now.
-            LiveKitError: LiveKit did not pass it on.
+            Conflict: the call is over, or no agent listens in it yet.
+            LiveKitError: LiveKit did not pass it on, or does not know whether it was heard.
         """
         async with self.postgres.begin() as db_session:
             row = await CallRepository(db_session).get(id_of(call_id))
@@ -107,7 +107,7 @@ class CallService:
             raise Conflict(f"Call {row.id} is over.")
         heard_by = await self.livekit.type_to_agents(credentials, row.room, text)
         if not heard_by:
-            raise Conflict(f"No agent is in call {row.id} now.")
+            raise Conflict(f"No agent listens in call {row.id} now. Try again when one has joined.")
         return MessageAnswer(call_id=row.id, heard_by=heard_by)
 
 

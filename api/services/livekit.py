@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
 import aiohttp
 from livekit import api
+from livekit.protocol.room import PerformRpcRequest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.postgres import Postgres
-from common.livekit import TYPED_TOPIC, LiveKitCredentials
+from common.livekit import TYPED_METHOD, LiveKitCredentials
+from common.livekit_rpc import perform_rpc
 from common.livekit_server import check_livekit, if_there, livekit_server
 from common.settings import Settings
 from db.credentials import resolve_livekit
@@ -82,24 +85,19 @@ class LiveKit:
                 await client.room.delete_room(api.DeleteRoomRequest(room=room))
 
     async def type_to_agents(self, credentials: LiveKitCredentials, room: str, text: str) -> list[str]:
-        """Have the agents in a room hear a text; their identities, none where nobody heard it.
+        """Have the agents in a room hear a text; the identities of those that say that they have it.
 
-        Raises as `check` does.
+        Raises as `check` does, and LiveKitError where an agent may have heard it or not.
         """
         async with livekit_server(credentials, self.http) as client:
             people = await _participants(client, room)
             agents = [each.identity for each in people if each.kind == api.ParticipantInfo.Kind.AGENT]
-            if agents:
-                await client.room.send_data(
-                    api.SendDataRequest(
-                        room=room,
-                        data=text.encode(),
-                        kind=api.DataPacket.Kind.RELIABLE,
-                        destination_identities=agents,
-                        topic=TYPED_TOPIC,
-                    )
-                )
-        return agents
+            calls = [
+                PerformRpcRequest(room=room, destination_identity=agent, method=TYPED_METHOD, payload=text)
+                for agent in agents
+            ]
+            took = await asyncio.gather(*(perform_rpc(credentials, self.http, call) for call in calls))
+        return [agent for agent, has_it in zip(agents, took, strict=True) if has_it]
 
 
 async def _participants(client: api.LiveKitAPI, room: str) -> list[api.ParticipantInfo]:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.beginning import DIES, SLOW, WELL
 from tests.support.caller import Caller, calling
-from tests.support.hosts import another_host, listed, order, started_host
+from tests.support.hosts import another_host, listed, order, own_host, started_host
 from tests.support.outages import GREETING, is_greeted, watching
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.waiting import eventually
@@ -41,8 +41,7 @@ def _command(orders: Path) -> list[str]:
 @pytest.fixture
 async def first(platform: Platform) -> AsyncIterator[str]:
     """The stack's own host. It takes no agents meanwhile: they go to the other one."""
-    hosts = (await platform.call("GET", "/api/hosts"))["items"]
-    (name,) = [host["name"] for host in hosts if host["status"] == "up"]
+    name = await own_host(platform)
     await order(platform, name, "cordon")
     yield name
     await order(platform, name, "uncordon")

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from tests.support.caller import calling
-from tests.support.hosts import another_host, carriers, listed, order
+from tests.support.hosts import another_host, carriers, listed, order, own_host
 from tests.support.outages import GREETING, is_greeted
 from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
 from tests.support.toxiproxy import Toxiproxy
@@ -29,9 +29,7 @@ SECOND = "The second version."
 async def test_a_host_that_only_temporal_has_lost_keeps_its_agents_until_it_hears_again(
     platform: Platform, toxiproxy: Toxiproxy
 ) -> None:
-    (first,) = [
-        host["name"] for host in (await platform.call("GET", "/api/hosts"))["items"] if host["status"] == "up"
-    ]
+    first = await own_host(platform)
     proxy = await toxiproxy.before("temporal", platform.stack.temporal_address)
     async with another_host(platform, ISLAND, TEMPORAL_ADDRESS=proxy.address):
         await order(platform, first, "cordon")

@@ -10,6 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.caller import calling
+from tests.support.hosts import own_host
 from tests.support.outages import GREETING, LONG, finds_an_agent, watching
 from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
 from tests.support.waiting import eventually
@@ -40,7 +41,7 @@ async def test_calls_go_on_wishes_are_refused_and_all_comes_right_afterwards(pla
     token = await platform.token(live["slug"])
     async with calling(token["url"], token["token"]) as caller, watching(platform, live["id"]) as watched:
         await caller.hears(GREETING)
-        host = await _host(platform)
+        host = await own_host(platform)
         began = time.monotonic()
         await platform.stack.stop("temporal")
         gone = time.monotonic()
@@ -67,12 +68,6 @@ async def test_calls_go_on_wishes_are_refused_and_all_comes_right_afterwards(pla
     assert before["attempt"] == 1, "nothing began anew because Temporal was away"
     for agent in (live, waiting):
         await platform.stop(agent["id"])
-
-
-async def _host(platform: Platform) -> str:
-    hosts = (await platform.call("GET", "/api/hosts"))["items"]
-    (name,) = [each["name"] for each in hosts if each["status"] == "up"]
-    return str(name)
 
 
 async def _heard_again(platform: Platform, host: str, since: datetime) -> None:

@@ -11,7 +11,7 @@ from common.keys import make_master_key
 from db.engine import Database
 from db.repositories.hosts import HostFigures, HostRepository
 from tests.support.caller import calling
-from tests.support.hosts import another_host, listed, order, reaches
+from tests.support.hosts import another_host, listed, order, own_host, reaches
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
 
@@ -23,18 +23,17 @@ GREETING = "Hello, how can I help?"
 
 
 @pytest.fixture
-async def first(platform: Platform) -> AsyncIterator[Json]:
+async def first(platform: Platform) -> AsyncIterator[str]:
     """The host that the stack runs."""
-    hosts = (await platform.call("GET", "/api/hosts"))["items"]
-    (host,) = [host for host in hosts if host["status"] == "up"]
-    yield host
-    await order(platform, host["name"], "uncordon")
+    name = await own_host(platform)
+    yield name
+    await order(platform, name, "uncordon")
 
 
 @pytest.fixture
-async def other(platform: Platform, first: Json) -> AsyncIterator[str]:
+async def other(platform: Platform, first: str) -> AsyncIterator[str]:
     """A host that takes one call. Its last process was cordoned, and is dead."""
-    await platform.call("POST", f"/api/hosts/{first['name']}/drain", expect=409)
+    await platform.call("POST", f"/api/hosts/{first}/drain", expect=409)
     database = Database.connect(platform.stack.database_url, make_master_key())
     async with database.begin() as db_session:
         figures = HostFigures("0", agents=0, active_calls=0, cpu=0, memory=0)
@@ -66,12 +65,12 @@ async def _only_talks(platform: Platform, name: str) -> bool:
 
 
 async def test_hosts_are_cordoned_and_drained_and_take_no_more_calls_than_they_can(
-    platform: Platform, first: Json, other: str
+    platform: Platform, first: str, other: str
 ) -> None:
     agent = await platform.create("moved", drainSeconds=120)
     await platform.call("POST", f"/api/agents/{agent['id']}/deploy", {"replicas": REPLICAS}, expect=202)
     await platform.reaches(agent["id"], "running")
-    await _carries(platform, first["name"], REPLICAS)
+    await _carries(platform, first, REPLICAS)
     cordoned = await listed(platform, other)
     assert cordoned is not None
     assert cordoned["agents"] == 0
@@ -81,19 +80,19 @@ async def test_hosts_are_cordoned_and_drained_and_take_no_more_calls_than_they_c
     async with calling(token["url"], token["token"]) as caller:
         await caller.hears(GREETING)
         (talking,) = caller.agents
-        await order(platform, first["name"], "drain")
+        await order(platform, first, "drain")
         await _carries(platform, other, REPLICAS)
         # What the first host had asked Temporal for while it was open is not taken either.
         late = await platform.deployed("late")
         await _carries(platform, other, REPLICAS + 1)
-        await eventually(partial(_only_talks, platform, first["name"]), "all agents gone but not the call")
+        await eventually(partial(_only_talks, platform, first), "all agents gone but not the call")
         assert [each.identity for each in caller.agents] == [talking.identity]
-    await reaches(platform, first["name"], "drained")
+    await reaches(platform, first, "drained")
     now = await platform.reaches(agent["id"], "running")
     assert now["replicas"]["ready"] == REPLICAS
     moves = [t for t in now["deployment"]["transitions"] if "is being drained" in (t["reason"] or "")]
     assert {move["status"] for move in moves} == {"running"}, "nobody is alarmed by a planned move"
-    assert moves[-1]["reason"] == f"Host {first['name']} is being drained: moved to {other}."
+    assert moves[-1]["reason"] == f"Host {first} is being drained: moved to {other}."
 
     await _one_call_and_no_more(platform, agent["slug"], other)
     for each in (agent, late):

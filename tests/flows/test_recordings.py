@@ -12,7 +12,7 @@ from aiohttp import web
 
 from common.ogg import extent
 from tests.support.caller import calling
-from tests.support.hosts import another_host, carriers, order
+from tests.support.hosts import another_host, carriers, order, own_host
 from tests.support.jobs import call_processes
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.sound import decoded
@@ -175,9 +175,9 @@ async def cloud() -> AsyncIterator[tuple[str, list[str]]]:
 
 
 async def test_nothing_of_a_recording_goes_to_livekits_cloud(platform: Platform) -> None:
-    (first,) = (await platform.call("GET", "/api/hosts"))["items"]
+    first = await own_host(platform)
     async with cloud() as (url, sent), another_host(platform, "observed", LIVEKIT_OBSERVABILITY_URL=url):
-        await order(platform, first["name"], "cordon")
+        await order(platform, first, "cordon")
         try:
             agent = await platform.deployed("observed", recording=RECORDED)
             assert await carriers(platform, agent["id"]) == ["observed"]
@@ -188,5 +188,5 @@ async def test_nothing_of_a_recording_goes_to_livekits_cloud(platform: Platform)
             assert recording["state"] == "stored"
             await platform.stop(agent["id"])
         finally:
-            await order(platform, first["name"], "uncordon")
+            await order(platform, first, "uncordon")
     assert sent == []

@@ -15,7 +15,7 @@ from livekit import api
 from agents.capacity import LEAST_MARGIN
 from tests.support.beginning import DIES, WELL
 from tests.support.caller import calling
-from tests.support.hosts import another_host, carriers, listed, order
+from tests.support.hosts import another_host, carriers, listed, order, own_host
 from tests.support.outages import is_greeted
 from tests.support.platform import Json, Platform
 from tests.support.waiting import eventually
@@ -36,8 +36,7 @@ ANSWERED = 6
 @pytest.fixture
 async def first(platform: Platform) -> AsyncIterator[str]:
     """The stack's own host."""
-    hosts = (await platform.call("GET", "/api/hosts"))["items"]
-    (name,) = [host["name"] for host in hosts if host["status"] == "up"]
+    name = await own_host(platform)
     yield name
     await order(platform, name, "uncordon")
 

@@ -10,6 +10,17 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
+CALLS = 6
+
+
+async def taken(platform: Platform, path: str) -> None:
+    """Type until the agent has it, from the first moment on."""
+
+    async def look() -> bool:
+        return (await platform.http.post(path, json={"text": ORDER})).status_code == 202
+
+    await eventually(look, "the message to be taken", seconds=10, every=0.002)
+
 
 async def test_what_is_typed_through_the_api_is_heard_and_answered(platform: Platform) -> None:
     agent = await platform.deployed("typed")
@@ -17,13 +28,7 @@ async def test_what_is_typed_through_the_api_is_heard_and_answered(platform: Pla
     path = f"/api/calls/{token['callId']}/messages"
     await platform.call("POST", path, {"text": ORDER}, expect=409)
     async with calling(token["url"], token["token"]) as caller:
-        await caller.agent()
-
-        async def sent() -> bool:
-            answer = await platform.http.post(path, json={"text": ORDER})
-            return answer.status_code == 202
-
-        await eventually(sent, "the message to be taken", seconds=10)
+        await taken(platform, path)
         await caller.hears(ANSWER)
 
         async def written() -> bool:

@@ -22,6 +22,17 @@ async def listed(platform: Platform, name: str) -> Json | None:
     return next((host for host in found if host["name"] == name), None)
 
 
+async def own_host(platform: Platform) -> str:
+    """The name of the host that the stack runs: the only one, once those of other tests are gone."""
+
+    async def look() -> str | None:
+        found: list[Json] = (await platform.call("GET", "/api/hosts"))["items"]
+        up = [str(host["name"]) for host in found if host["status"] == "up"]
+        return up[0] if len(up) == 1 else None
+
+    return await eventually(look, "only the stack's own host to be up", seconds=30)
+
+
 async def reaches(platform: Platform, name: str, status: str, seconds: float = 30) -> Json:
     """A host, once it has that status."""
 
