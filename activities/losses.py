@@ -1,4 +1,4 @@
-"""Calls whose agent was lost on this host: their workflows are told at once, for nobody else can."""
+"""Calls whose agent this host has lost or cut off: their workflows are told at once, for nobody else can."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from workflows.call_wishes import CallNews
 
 logger = logging.getLogger(__name__)
 
-REASON = "The agent's process crashed."
+CRASHED = "The agent's process crashed."
+CUT = "The agent's time to stay was over."
 TRIES = 60
 TRY_SECONDS = 5.0
 """Between two tries: Postgres may be away for five minutes."""
@@ -53,7 +54,8 @@ class Losses:
 
     async def _tell(self, end: CallEnd) -> None:
         attempt = end.dispatch.attempt if end.dispatch else 1
-        lost = AgentLost(attempt, REASON, crashed=True, host=self._host)
+        reason = CRASHED if end.crashed else CUT
+        lost = AgentLost(attempt, reason, crashed=end.crashed, host=self._host, cut=end.cut)
         for _ in range(TRIES):
             try:
                 async with self._turn:

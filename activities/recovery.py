@@ -120,7 +120,12 @@ class CallActivities:
             LiveKitError: LiveKit did not do it.
         """
         found = await self._standing(UUID(request.call_id))
-        if found is None or found.call.status not in OPEN:
+        if found is None:
+            return Sent(request.lost.attempt, CallState.OVER)
+        if request.lost.cut and _version(found) is None:
+            await self._end(found)
+            return Sent(request.lost.attempt, CallState.OVER)
+        if found.call.status not in OPEN:
             return Sent(request.lost.attempt, CallState.OVER)
         room = await self._room(found)
         if not room.callers:
@@ -133,6 +138,15 @@ class CallActivities:
             name = f"{found.agent.slug}@v{version}"
             await self._dispatch(found, name, dispatch, room.agents)
         return Sent(dispatch.attempt, CallState.GOING)
+
+    async def _end(self, found: Standing) -> None:
+        """End a call with its agent, which was stopped for good and on purpose."""
+        room = found.call.room
+        async with self.database.begin() as db_session:
+            await CallRepository(db_session).end(room, STOPPED)
+        async with livekit_server(found.credentials, self.http) as client:
+            with if_there():
+                await client.room.delete_room(api.DeleteRoomRequest(room=room))
 
     async def _take_over(self, call: CallRow, request: SendAgent) -> Dispatch:
         """The dispatch that speaks for the call from now on: a new one, unless that was made already."""

@@ -157,6 +157,7 @@ class HostedAgent:
         self._crashes_in_a_row = self._crashes_in_a_row + 1 if end.crashed else 0
         if end.crashed:
             logger.error("a call's process crashed", extra={"agent": self._slug, "room": end.room})
+        if end.crashed or end.cut:
             self._lost(end)
 
     async def changed(self) -> None:

@@ -31,6 +31,8 @@ class CallEnd:
     """What had sent its agent; None where that was not ours."""
     crashed: bool
     """Its agent was lost: nobody had told it to end."""
+    cut: bool = False
+    """This host ended it, and not the call: its time to stay here was over."""
 
 
 CallOver = Callable[[CallEnd], None]
@@ -80,6 +82,7 @@ class Offers:
     ) -> None:
         """While `on_trial` says so, what is offered is left to others; None: it never does."""
         self.taken = 0
+        self._cutting = False
         self.refusing = False
         """Set once no new calls are taken."""
         self._name, self._call, self._pool, self._send = name, call, pool, send
@@ -173,13 +176,13 @@ class Offers:
         about, told = self._about(job_id), job_id in self._ending
         self._ending.discard(job_id)
         job = self._jobs.pop(job_id, None)
-        crashed = not well and not told
+        crashed, cut = not well and not told, told and self._cutting
         if job and not crashed:
             seconds = asyncio.get_running_loop().time() - job.began
             logger.info("the call is over after %.0f s", seconds, extra=about)
         self._capacity.release(job_id)
         if job:
-            self._tell_over(CallEnd(job.room, job.dispatch, crashed))
+            self._tell_over(CallEnd(job.room, job.dispatch, crashed, cut))
         self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))
@@ -199,7 +202,7 @@ class Offers:
 
     async def end_all(self) -> None:
         """End the calls that are left and forget what was offered; return when LiveKit was told."""
-        self.refusing = True
+        self.refusing = self._cutting = True
         for job_id, offer in self._open.items():
             offer.expiry.cancel()
             self._capacity.release(job_id)

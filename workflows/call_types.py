@@ -36,6 +36,8 @@ class AgentLost:
     """Whether it is the agent's own fault, and not its host's."""
     host: str | None = None
     """Where it was."""
+    cut: bool = False
+    """Whether its host ended it on purpose: another version is to go on, or none."""
 
 
 class CallState(StrEnum):

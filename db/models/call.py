@@ -42,6 +42,7 @@ class CallRow(HasId, HasCreated, Base):
 
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     version: Mapped[int | None]
+    """The version that speaks, or spoke last."""
     room: Mapped[str] = mapped_column(unique=True)
     status: Mapped[str]
     identity: Mapped[str | None]
