@@ -11,7 +11,7 @@ from rich.text import Text
 from cli import story, times, words
 from cli.api import Json, path_to
 from cli.arguments import Slug
-from cli.errors import CliError, ExitCode, Failed, Interrupted
+from cli.errors import CliError, ExitCode, Interrupted
 from cli.interrupts import heeded
 from cli.session import Session, with_session
 from cli.table import note
@@ -27,6 +27,8 @@ Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until it is 
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="S", min=1, help="Seconds to watch; what was asked for goes on.")
 ]
+
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why, for the history.")]
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,7 @@ def deploy(
     replicas: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Registrations with LiveKit; else as many as now.")
     ] = None,
-    message: Annotated[
-        str | None, typer.Option("--note", metavar="TEXT", help="Why, for the version made of the draft.")
-    ] = None,
+    message: Note = None,
     canary: Annotated[
         Canary | None,
         typer.Option(
@@ -84,15 +84,7 @@ def deploy(
     body: Json = {"version": version, "replicas": replicas, "note": message}
     if canary:
         body["canary"], timeout = canary.body(), timeout + canary.seconds
-    given = {name: value for name, value in body.items() if value is not None}
-    try:
-        Order(session, slug, "deploy", RUN, timeout).carry_out(given, wait=wait)
-    except CliError as error:
-        if any(pointer == "/note" and "unknown" in detail for pointer, detail in error.fields):
-            raise Failed(
-                "This platform keeps no notes yet. Deploy without --note.", status=error.status
-            ) from error
-        raise
+    Order(session, slug, "deploy", RUN, timeout).carry_out(_given(body), wait=wait)
 
 
 @with_session
@@ -102,32 +94,48 @@ def rollback(
     version: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The version to go back to; else the one before.")
     ] = None,
+    message: Note = None,
     *,
     wait: Wait = True,
     timeout: Timeout = _RUN_SECONDS,
 ) -> None:
     """Go back to an earlier version."""
-    body = {} if version is None else {"version": version}
-    Order(session, slug, "rollback", RUN, timeout).carry_out(body, wait=wait)
+    body = {"version": version, "note": message}
+    Order(session, slug, "rollback", RUN, timeout).carry_out(_given(body), wait=wait)
 
 
 @with_session
-def retry(session: Session, slug: Slug, *, wait: Wait = True, timeout: Timeout = _RUN_SECONDS) -> None:
+def retry(
+    session: Session,
+    slug: Slug,
+    message: Note = None,
+    *,
+    wait: Wait = True,
+    timeout: Timeout = _RUN_SECONDS,
+) -> None:
     """Try a failed deployment again."""
-    Order(session, slug, "retry", RUN, timeout).carry_out({}, wait=wait)
+    Order(session, slug, "retry", RUN, timeout).carry_out(_given({"note": message}), wait=wait)
 
 
 @with_session
 def stop(
     session: Session,
     slug: Slug,
+    message: Note = None,
     *,
     now: Annotated[bool, typer.Option("--now", help="End running calls; else they may finish.")] = False,
     wait: Wait = True,
     timeout: Timeout = _STOP_SECONDS,
 ) -> None:
     """Run no version any more: no new calls, and nothing left once the running ones are over."""
-    Order(session, slug, "stop", STOP, timeout).carry_out({"drain": not now}, wait=wait)
+    Order(session, slug, "stop", STOP, timeout).carry_out(
+        _given({"drain": not now, "note": message}), wait=wait
+    )
+
+
+def _given(body: Json) -> Json:
+    """What of it was given."""
+    return {name: value for name, value in body.items() if value is not None}
 
 
 class Order:

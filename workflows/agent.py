@@ -202,7 +202,7 @@ class AgentWorkflow:
         assert deployment is not None
         deployment.attempt += 1
         deployment.begun = deployment.attempt
-        self._chronicle.tell(deployment, Status.VALIDATING, request.actor)
+        self._chronicle.tell(deployment, Status.VALIDATING, request.actor, request.note)
         self._wants(request)
         return deployment.state
 
@@ -220,7 +220,7 @@ class AgentWorkflow:
         self._state.live, self._state.next = None, deployment
         if live:
             self._supersede(under_way, "Superseded by a stop.", request.actor)
-        self._chronicle.tell(deployment, Status.DRAINING, request.actor)
+        self._chronicle.tell(deployment, Status.DRAINING, request.actor, request.note)
         self._wants(request)
         return deployment.state
 

@@ -173,7 +173,8 @@ class Chronicle:
             f"**{self._agent.slug}** is **{self._focus.status}**",
             f"- live version: {live.request.version if live else 'none'}",
             f"- version {changed.request.version}: {changed.status}, attempt {changed.attempt}",
-            f"- asked for by {changed.request.actor}",
+            f"- asked for by {changed.request.actor}"
+            + (f": {asked}" if (asked := changed.request.note) else ""),
         ]
         if changed.reason:
             lines.append(f"- {changed.reason}")

@@ -44,6 +44,8 @@ class DeployRequest:
     """The workflow tells of replicas from this request on; before, hosts did. As for `promptly`."""
     canary: list[CanaryStep] = field(default_factory=list)
     """The shares that it gets before it takes all calls, where another version takes them now."""
+    note: str | None = None
+    """Why, in the words of who asks."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class RetryRequest:
     """Try a failed deployment again."""
 
     actor: str
+    note: str | None = None
+    """Why, in the words of who asks."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class StopRequest:
     actor: str
     drain_seconds: float
     """How long running calls may go on; 0 ends them."""
+    note: str | None = None
+    """Why, in the words of who asks."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from api.schemas.deployments import (
     DeployBody,
     DeploymentAnswer,
     DeploymentPage,
-    Empty,
     RegisterAnswer,
     RegisterBody,
+    RetryBody,
     RollbackBody,
     StopBody,
 )
@@ -57,7 +57,7 @@ class DeploymentController(Controller):
         data: JSONBody[RollbackBody | None] = None,
     ) -> DeploymentAnswer:
         """Deploy the version that is named, or the one that ran before; the draft stays as it is."""
-        return await platform.rollbacks.roll_back(agent_id, data.version if data else None, actor)
+        return await platform.rollbacks.roll_back(agent_id, data or RollbackBody(), actor)
 
     @post("/agents/{agent_id:str}/retry", status_code=202, operation_id="retryAgent")
     async def retry(
@@ -65,10 +65,10 @@ class DeploymentController(Controller):
         platform: ThePlatform,
         actor: TheActor,
         agent_id: FromPath[str],
-        data: JSONBody[Empty | None] = None,  # noqa: ARG002 - read so that unknown fields are errors
+        data: JSONBody[RetryBody | None] = None,
     ) -> DeploymentAnswer:
         """Try a failed deployment again."""
-        return await platform.deployments.retry(agent_id, actor)
+        return await platform.deployments.retry(agent_id, actor, data.note if data else None)
 
     @post("/agents/{agent_id:str}/stop", status_code=202, operation_id="stopAgent")
     async def stop(
@@ -79,8 +79,7 @@ class DeploymentController(Controller):
         data: JSONBody[StopBody | None] = None,
     ) -> DeploymentAnswer:
         """Run no version any more; with `drain`, running calls may end in peace."""
-        drain = data.drain if data else True
-        return await platform.deployments.stop(agent_id, actor, drain=drain)
+        return await platform.deployments.stop(agent_id, actor, data or StopBody())
 
     @get("/agents/{agent_id:str}/deployments", operation_id="listDeployments")
     async def list_deployments(

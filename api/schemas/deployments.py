@@ -36,7 +36,7 @@ def _growing(steps: list[CanaryStepBody] | None) -> list[CanaryStepBody] | None:
 
 
 class DeployBody(Body):
-    """What to deploy: the draft when no version is named. `note` is for the version that is made of it.
+    """What to deploy: the draft when no version is named. `note` says why, also of a version made of it.
 
     With `canary` the version gets a share of the new calls first, step by step. It is rolled back by itself
     when it does worse than the live version; it takes all calls when its last step is over.
@@ -52,15 +52,23 @@ class DeployBody(Body):
 
 
 class RollbackBody(Body):
-    """The version to go back to: the one that ran before the present one when none is named."""
+    """The version to go back to: the one before the present one when none is named. `note` says why."""
 
     version: Annotated[int, Field(ge=1, le=MAX_VERSION)] | None = None
+    note: Note | None = None
+
+
+class RetryBody(Body):
+    """To try again; `note` says why."""
+
+    note: Note | None = None
 
 
 class StopBody(Body):
-    """How to stop: with `drain`, running calls may end in peace."""
+    """How to stop: with `drain`, running calls may end in peace. `note` says why."""
 
     drain: bool = True
+    note: Note | None = None
 
 
 class Empty(Body):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents.config import join_secrets, missing_secrets
 from api.postgres import Postgres
-from api.schemas.deployments import DeployBody, DeploymentAnswer, DeploymentPage
-from common.errors import Conflict, FieldError, InvalidInput, Unavailable
+from api.schemas.deployments import DeployBody, DeploymentAnswer, DeploymentPage, StopBody
+from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
 from common.status import Status
 from db.models import AgentRow, DeploymentKind, DeploymentRow, TransitionRow
@@ -72,7 +72,6 @@ class DeploymentService:
     ) -> Accepted:
         """Write the deployment. The agent must be locked; `start` comes after the commit."""
         agents = AgentRepository(db_session, self.postgres.box)
-        _require_use_of_note(wanted)
         if wanted.version is None:
             require_complete(agents.draft(agent))
             version = await agents.publish(agent, actor, wanted.note)
@@ -85,10 +84,10 @@ class DeploymentService:
         drain_seconds = await self._drain_seconds(agents, agent, fallback=version.config)
         steps = [step.model_dump() for step in wanted.canary] if wanted.canary else None
         row, first = await deployments.create(
-            agent, uuid4(), version.number, replicas, actor, kind, steps, drain_seconds
+            agent, uuid4(), version.number, replicas, actor, kind, steps, drain_seconds, wanted.note
         )
         seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
-        request = request_of(row, drain_seconds, seen)
+        request = replace(request_of(row, drain_seconds, seen), note=wanted.note)
         return Accepted(agent.id, agent.slug, agent.name, row, first, request, before)
 
     async def start(self, accepted: Accepted) -> DeploymentAnswer:
@@ -108,8 +107,8 @@ class DeploymentService:
             raise
         return DeploymentAnswer.of(accepted.deployment, [accepted.first], self.settings, state)
 
-    async def retry(self, ref: str, actor: str) -> DeploymentAnswer:
-        """Try a failed deployment again.
+    async def retry(self, ref: str, actor: str, note: str | None = None) -> DeploymentAnswer:
+        """Try a failed deployment again; `note` says why.
 
         Raises:
             Conflict: there is nothing to try again.
@@ -118,22 +117,24 @@ class DeploymentService:
         agent, deployment = await self._current(ref)
         if deployment is not None and _never_taken(deployment):
             # It failed before any workflow heard of it: a new deployment is what trying again means then.
-            return await self._again(ref, deployment, actor)
+            return await self._again(ref, deployment, actor, note)
         try:
-            state = await self.workflows.retry(str(agent.id), RetryRequest(actor), agent.sequence)
+            state = await self.workflows.retry(str(agent.id), RetryRequest(actor, note), agent.sequence)
         except NoWorkflow:
             if deployment is None or deployment.sequence > FIRST:
                 raise
-            return await self._again(ref, deployment, actor)
+            return await self._again(ref, deployment, actor, note)
         return await self.show(_shown(state, deployment), state)
 
-    async def _again(self, ref: str, deployment: DeploymentRow, actor: str) -> DeploymentAnswer:
+    async def _again(
+        self, ref: str, deployment: DeploymentRow, actor: str, note: str | None
+    ) -> DeploymentAnswer:
         """The same wish once more: a rollback stays one."""
-        wanted = DeployBody(version=deployment.version)
+        wanted = DeployBody(version=deployment.version, note=note)
         return await self.deploy(ref, wanted, actor, DeploymentKind(deployment.kind))
 
-    async def stop(self, ref: str, actor: str, *, drain: bool) -> DeploymentAnswer:
-        """Run no version of the agent any more; without `drain`, running calls end now.
+    async def stop(self, ref: str, actor: str, wanted: StopBody) -> DeploymentAnswer:
+        """Run no version of the agent any more.
 
         Where Temporal has lost the agent's workflow, nothing keeps it up: it is marked stopped at once.
 
@@ -143,12 +144,13 @@ class DeploymentService:
         """
         agent, deployment = await self._current(ref)
         seconds = 0.0
-        if drain:
+        if wanted.drain:
             async with self.postgres.begin() as db_session:
                 agents = AgentRepository(db_session, self.postgres.box)
                 seconds = await self._drain_seconds(agents, agent, fallback=agent.draft)
+        request = StopRequest(actor, seconds, wanted.note)
         try:
-            state = await self.workflows.stop(str(agent.id), StopRequest(actor, seconds), agent.sequence)
+            state = await self.workflows.stop(str(agent.id), request, agent.sequence)
         except NoWorkflow:
             if not await self._give_up(agent.id, actor):
                 raise
@@ -213,13 +215,6 @@ def require_complete(config: StoredConfig) -> None:
     """
     if missing := missing_secrets(join_secrets(config.public, config.secrets)):
         raise InvalidInput("The agent's config lacks a secret.", missing)
-
-
-def _require_use_of_note(wanted: DeployBody) -> None:
-    """Check that a note has a version to go with: one that is there never changes, its note included."""
-    if wanted.version is not None and wanted.note is not None:
-        error = FieldError("/note", "is for the version made of the draft; leave it or `version` out")
-        raise InvalidInput("The request's body is not valid.", [error])
 
 
 def _never_taken(deployment: DeploymentRow) -> bool:

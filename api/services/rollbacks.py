@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.schemas.deployments import DeployBody, DeploymentAnswer
+from api.schemas.deployments import DeployBody, DeploymentAnswer, RollbackBody
 from api.services.deployments import Accepted, DeploymentService
 from common.errors import Conflict
 from common.status import Status
@@ -24,27 +24,28 @@ class RollbackService:
 
     deployments: DeploymentService
 
-    async def roll_back(self, ref: str, version: int | None, actor: str) -> DeploymentAnswer:
-        """Deploy `version`, or the one that ran before the present one, with as many replicas as now.
+    async def roll_back(self, ref: str, wanted: RollbackBody, actor: str) -> DeploymentAnswer:
+        """Deploy the version wanted, or what ran before the present one, with as many replicas as now.
 
         The present one is the version that is being rolled out, else the live one, else the one that was
         live or tried last. A rollback that is under way is not rolled back: asking twice is asking once.
 
         Raises:
             NotFound: the agent has no such version.
-            Conflict: it was never deployed, no other version ever ran, or `version` is live already.
+            Conflict: it was never deployed, no other version ever ran, or it is live already.
             InvalidInput: the version's config is not fit to run any more.
             Unavailable: Temporal is away; the deployment is marked failed.
         """
         async with self.deployments.postgres.begin() as db_session:
-            found = await self._accept(db_session, ref, version, actor)
+            found = await self._accept(db_session, ref, wanted, actor)
         if isinstance(found, Accepted):
             return await self.deployments.start(found)
         return await self.deployments.show(found.id)
 
     async def _accept(
-        self, db_session: AsyncSession, ref: str, version: int | None, actor: str
+        self, db_session: AsyncSession, ref: str, rollback: RollbackBody, actor: str
     ) -> Accepted | DeploymentRow:
+        version = rollback.version
         agents = AgentRepository(db_session, self.deployments.postgres.box)
         agent = await agents.get(ref, lock=True)
         if agent.deployment_id is None:
@@ -60,7 +61,7 @@ class RollbackService:
         if version == agent.live_version and not (under_way and present.version != version):
             raise Conflict(f"Version {version} is live already. Choose another version to go back to.")
         serving = await deployments.get(agent.live_deployment_id) if agent.live_deployment_id else present
-        wanted = DeployBody(version=version, replicas=serving.replicas)
+        wanted = DeployBody(version=version, replicas=serving.replicas, note=rollback.note)
         return await self.deployments.accept(db_session, agent, wanted, actor, DeploymentKind.ROLLBACK)
 
     async def _before(

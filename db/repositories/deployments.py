@@ -91,8 +91,12 @@ class DeploymentRepository:
         kind: DeploymentKind = DeploymentKind.DEPLOY,
         canary: list[dict[str, float]] | None = None,
         drain_seconds: float | None = None,
+        note: str | None = None,
     ) -> tuple[DeploymentRow, TransitionRow]:
-        """A new deployment and its first transition; its workflow goes on. The agent must be locked."""
+        """A new deployment and its first transition, which tells why it was asked for (`note`).
+
+        Its workflow goes on. The agent must be locked.
+        """
         row = DeploymentRow(
             id=deployment_id,
             agent_id=agent.id,
@@ -115,7 +119,7 @@ class DeploymentRepository:
             status=Status.VALIDATING,
             at=datetime.now(UTC),
             actor=actor,
-            reason=None,
+            reason=note,
             attempt=1,
         )
         self._db_session.add(first)

@@ -74,7 +74,6 @@ async def test_the_history_of_an_agent(client: Client) -> None:
         {"note": " "},
         {"note": "x" * 1001},
         {"note": "a\x00"},
-        {"note": "n", "version": 1},
     ],
 )
 async def test_rubbishdeploys(client: Client, workflows: FakeWorkflows, body: dict[str, object]) -> None:
@@ -82,6 +81,20 @@ async def test_rubbishdeploys(client: Client, workflows: FakeWorkflows, body: di
     content = problem(await client.post(f"/api/agents/{agent['id']}/deploy", json=body), 400)
     assert [error["pointer"] for error in content["errors"]] == [f"/{next(iter(body))}"]
     assert not workflows.asked
+
+
+async def test_the_history_says_why(client: Client, workflows: FakeWorkflows) -> None:
+    agent = await make_live(client)
+    made = await deploy(client, agent, version=1, note="Back to what works.")
+    assert made["transitions"][0]["reason"] == "Back to what works."
+    assert deploys(workflows)[-1].note == "Back to what works."
+    path = f"/api/agents/{agent['id']}"
+    for verb in ("retry", "stop"):
+        problem(await client.post(f"{path}/{verb}", json={"note": " "}), 400)
+        response = await client.post(f"{path}/{verb}", json={"note": "Enough."})
+        assert response.status_code == 202
+        asked, request = workflows.asked[-1]
+        assert (asked, request.note) == (verb, "Enough.")
 
 
 async def test_unknown_versions(client: Client, workflows: FakeWorkflows) -> None:

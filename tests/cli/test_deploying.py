@@ -168,15 +168,11 @@ def test_an_older_platform_is_called_so(api: FakeApi, bionic: Bionic, answer: ht
     assert "has no “POST /api/agents/shop/rollback”: it is older than this command line." in ended.err
 
 
-def test_an_older_platform_takes_no_note(api: FakeApi, bionic: Bionic) -> None:
-    api.on(
-        "POST /api/agents/shop/deploy",
-        problem(400, "Not valid.", ("/note", "unknown option; known: `version`")),
-    )
-    ended = bionic("deploy", "shop", "--note", "why")
-    assert (ended.code, ended.err) == (1, "This platform keeps no notes yet. Deploy without --note.\n")
-    api.on("POST /api/agents/shop/deploy", problem(400, "Not valid.", ("/note", "is for the draft")))
-    assert "/note  is for the draft" in bionic("deploy", "shop", "--note", "why", "--version", "1").err
+@pytest.mark.parametrize("verb", ["deploy", "rollback", "retry", "stop"])
+def test_a_wish_says_why(api: FakeApi, bionic: Bionic, verb: str) -> None:
+    api.on(f"POST /api/agents/shop/{verb}", ok(BEGUN, 202))
+    assert bionic(verb, "shop", "--note", "It stutters.", "--no-wait").code == 0
+    assert api.bodies()[0]["note"] == "It stutters."
 
 
 def test_the_api_may_restart_meanwhile(api: FakeApi, bionic: Bionic) -> None:
