@@ -63,6 +63,7 @@ async def record() -> None:
                 await _live(Platform(stack, http))
                 await _hosts(Platform(stack, http))
                 await _canaries(Platform(stack, http))
+                await _superseded_trial(Platform(stack, http))
                 await _repairs(Platform(stack, http))
 
 
@@ -155,6 +156,21 @@ async def _canaries(platform: Platform) -> None:
     await platform.stop(agent["id"])
     client = await Client.connect(platform.stack.temporal_address)
     await _keep(client, "agent-on-trial", agent_workflow_id(agent["id"]))
+
+
+async def _superseded_trial(platform: Platform) -> None:
+    """One that another trial ends: what it began is cleared away first."""
+    agent = await platform.deployed("tried-twice")
+    path = f"/api/agents/{agent['id']}"
+    for words in ("Second.", "Third."):
+        await platform.call("PATCH", path, {"config": offline_config(greeting=words)})
+        steps = [{"percent": 10, "minutes": 60}]
+        await platform.call("POST", f"{path}/deploy", {"canary": steps, "note": "Another try."}, expect=202)
+        await asyncio.sleep(8)
+    await platform.call("POST", f"{path}/stop", {"drain": False, "note": "Enough."}, expect=202)
+    await platform.reaches(agent["id"], "stopped")
+    client = await Client.connect(platform.stack.temporal_address)
+    await _keep(client, "agent-tried-twice", agent_workflow_id(agent["id"]))
 
 
 async def _repairs(platform: Platform) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+import workflows
 from tests.workflows.earlier import NO_MORE, NoGit, earlier, is_shallow
 from workers.control.worker import WORKFLOWS
+from workflows import policy
 
 pytestmark = pytest.mark.unit
 
@@ -43,6 +48,29 @@ async def test_what_earlier_commits_recorded_replays_too() -> None:
     failures = [(each, await _replay(each.name, each.text)) for each in replaying]
     broken = [f"{each}: {failure}" for each, failure in failures if failure]
     assert not broken, "\n".join(broken)
+
+
+def test_there_is_a_history_for_each_patch() -> None:
+    """One that took the new way; those that were recorded before it take the old one."""
+    taken: set[str] = set()
+    for path in HISTORIES:
+        taken |= _patches(json.loads(path.read_text()))
+    assert taken == _asked_for()
+
+
+def _patches(history: dict[str, Any]) -> set[str]:
+    """Those that a workflow noted as taken."""
+    markers = [event.get("markerRecordedEventAttributes") or {} for event in history["events"]]
+    details = [each["details"] for each in markers if each.get("markerName") == "core_patch"]
+    payloads = [payload for each in details for part in each.values() for payload in part["payloads"]]
+    return {json.loads(base64.b64decode(payload["data"]))["id"] for payload in payloads}
+
+
+def _asked_for() -> set[str]:
+    """Those that the workflows' code asks for: `workflow.patched(policy.NAME)`."""
+    code = "\n".join(path.read_text() for path in Path(workflows.__file__).parent.glob("*.py"))
+    names = re.findall(r"workflow\.patched\((?:policy\.(\w+))?", code)
+    return {getattr(policy, name) for name in names}
 
 
 def test_there_is_a_history_per_workflow() -> None:
