@@ -1,19 +1,20 @@
-"""Calls that Postgres holds open, and whether LiveKit has their rooms."""
+"""Calls that Postgres holds open or waits for, and whether LiveKit has their rooms."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import aiohttp
 from livekit import api
 
+from activities.recovery import Room
 from common.errors import BionicError
 from common.livekit import LiveKitCredentials
-from common.livekit_server import livekit_server
+from common.livekit_server import if_there, livekit_server
 from common.settings import Settings
 from db.engine import Database
 from db.repositories.calls import CallRepository
@@ -24,11 +25,17 @@ from workflows.reconcile_types import Drift, Repair
 AGE = timedelta(minutes=1)
 """Younger calls are left alone: their rooms may be new."""
 
+YOUNG = timedelta(seconds=15)
+"""After that, LiveKit has told of a caller who came with the token at once, if it tells at all."""
+
 PAGE = 500
 ASK_SECONDS = 5.0
 REASON = "its room is gone"
 
 _Server = tuple[str, str] | None
+_Pages = Callable[
+    [DriftRepository, timedelta, UUID | None, int, Sequence[UUID] | None], Awaitable[list[OpenCall]]
+]
 
 
 @dataclass
@@ -46,33 +53,58 @@ class RoomCheck:
     _credentials: dict[_Server, LiveKitCredentials] = field(default_factory=dict)
 
     async def roomless(self, only: Sequence[UUID] | None = None) -> list[OpenCall]:
-        """Calls without a room, of `only` those where they are given."""
+        """Calls that go on without a room, of `only` those where they are given."""
+        return await self._found(DriftRepository.open_calls, AGE, only, room=False)
+
+    async def entered(self, only: Sequence[UUID] | None = None) -> list[OpenCall]:
+        """Calls with a room to which nobody has come, as far as LiveKit's webhooks told: they are lost, or
+        nobody has LiveKit send them."""
+        return await self._found(DriftRepository.unmet_calls, YOUNG, only, room=True)
+
+    async def meet(self, call: OpenCall) -> None:
+        """Note the callers in its room, as if LiveKit had told of them."""
+        request, room = api.ListParticipantsRequest(room=call.room), Room([], [])
+        try:
+            async with livekit_server(await self._of(call.server, call), self.http) as client:
+                with if_there():
+                    room = Room.of((await client.room.list_participants(request)).participants)
+        except BionicError as error:
+            self.troubles[call.server] = error.message
+        async with self.database.begin() as db_session:
+            for caller in room.callers:
+                await CallRepository(db_session).caller_came(call.room, caller, datetime.now(UTC))
+
+    async def _found(
+        self, page_of: _Pages, age: timedelta, only: Sequence[UUID] | None, *, room: bool
+    ) -> list[OpenCall]:
+        """Those that have a `room`, or have none."""
         found: list[OpenCall] = []
         after: UUID | None = None
         while True:
             async with self.database.begin() as db_session:
-                calls = await DriftRepository(db_session).open_calls(AGE, after, self.page, only)
+                calls = await page_of(DriftRepository(db_session), age, after, self.page, only)
             self.seen += len(calls)
             servers = {call.server for call in calls}
             for server in sorted(servers, key=str):
                 self.beat()
-                found += await self._without_room(server, [call for call in calls if call.server == server])
+                theirs = [call for call in calls if call.server == server]
+                found += await self._asked(server, theirs, room=room)
             if len(calls) < self.page:
                 return found
             after = calls[-1].id
 
-    async def _without_room(self, server: _Server, calls: list[OpenCall]) -> list[OpenCall]:
+    async def _asked(self, server: _Server, calls: list[OpenCall], *, room: bool) -> list[OpenCall]:
         if server in self.troubles:
             return []
         try:
             credentials = await self._of(server, calls[0])
             async with livekit_server(credentials, self.http) as client, asyncio.timeout(ASK_SECONDS):
                 wanted = api.ListRoomsRequest(names=[call.room for call in calls])
-                there = {room.name for room in (await client.room.list_rooms(wanted)).rooms}
+                there = {each.name for each in (await client.room.list_rooms(wanted)).rooms}
         except BionicError as error:
             self.troubles[server] = error.message
             return []
-        return [call for call in calls if call.room not in there]
+        return [call for call in calls if (call.room in there) is room]
 
     async def _of(self, server: _Server, call: OpenCall) -> LiveKitCredentials:
         if server not in self._credentials:

@@ -74,9 +74,10 @@ class ReconcileActivities:
         check = RoomCheck(self.database, self.settings, self.http, activity.heartbeat)
         with told_to_temporal():
             unheard = await self._unheard.found()
-            roomless = await check.roomless()
+            roomless, entered = await check.roomless(), await check.entered()
         gone = {call.id for call in roomless}
         alone = [str(call.call_id) for call in unheard if call.call_id not in gone]
+        alone += [str(call.id) for call in entered]
         suspects = [Suspect(Drift.CALLER_UNHEARD, each) for each in alone[: MOST // 2]]
         suspects += [Suspect(Drift.CALL_OPEN, str(call.id)) for call in roomless]
         return Look(check.seen, suspects[:MOST], sorted(check.troubles.values()))
@@ -93,7 +94,10 @@ class ReconcileActivities:
         check = RoomCheck(self.database, self.settings, self.http, activity.heartbeat)
         with told_to_temporal():
             roomless = await check.roomless(_subjects(suspects, Drift.CALL_OPEN))
-            unheard = await self._unheard.found(_subjects(suspects, Drift.CALLER_UNHEARD))
+            waiting = _subjects(suspects, Drift.CALLER_UNHEARD)
+            for call in await check.entered(waiting):
+                await check.meet(call)
+            unheard = await self._unheard.found(waiting)
         closing = [partial(self._close, check, call) for call in roomless]
         mended = await self._each([*closing, *(partial(self._unheard.tell, call) for call in unheard)])
         return Mended(mended.repairs, sorted(check.troubles.values()) + mended.troubles)

@@ -18,7 +18,7 @@ from temporalio import activity
 
 from activities.aftercare import asked_for
 from activities.errors import told_to_temporal
-from agents.dispatch import Dispatch
+from agents.dispatch import Dispatch, agent_identity
 from common.errors import NotFound
 from common.livekit import LiveKitCredentials
 from common.livekit_server import if_there, livekit_server
@@ -56,6 +56,15 @@ class Room:
     callers: Sequence[str]
     agents: Sequence[str]
     there: bool = True
+
+    @classmethod
+    def of(cls, people: Iterable[ParticipantInfo]) -> Room:
+        """With these people, as LiveKit lists them."""
+        there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
+        return cls(
+            [each.identity for each in there if each.kind in _CALLERS],
+            [each.identity for each in there if each.kind == ParticipantInfo.Kind.AGENT],
+        )
 
     @property
     def state(self) -> CallState:
@@ -166,23 +175,23 @@ class CallActivities:
         return Dispatch(call.id, attempt, avoid)
 
     async def _dispatch(
-        self, found: Standing, agent_name: str, dispatch: Dispatch, ghosts: Sequence[str]
+        self, found: Standing, agent_name: str, dispatch: Dispatch, agents: Sequence[str]
     ) -> None:
-        """Have LiveKit send an agent, unless it was told already, and take those out that are lost."""
+        """Have LiveKit send an agent, unless it was told already, and take those out that are lost.
+
+        A try before this one may have come half the way: its agent may be among those in the room.
+        """
         room = found.call.room
         async with livekit_server(found.credentials, self.http) as client:
-            before = await client.agent_dispatch.list_dispatch(room)
-            said = [Dispatch.read(each.metadata) for each in before]
-            if any(each and each.attempt == dispatch.attempt for each in said):
-                return
-            await asyncio.gather(
-                client.agent_dispatch.create_dispatch(
-                    api.CreateAgentDispatchRequest(
-                        agent_name=agent_name, room=room, metadata=dispatch.metadata()
-                    )
-                ),
-                *(_remove(client, room, ghost) for ghost in ghosts),
-            )
+            known = await client.agent_dispatch.list_dispatch(room)
+            before = [each for each in known if not _is(each, dispatch)]
+            sent = {
+                agent_identity(job.id) for each in known if _is(each, dispatch) for job in each.state.jobs
+            }
+            steps = [_remove(client, room, each) for each in agents if each not in sent]
+            if len(before) == len(known):
+                steps.append(_create(client, room, agent_name, dispatch))
+            await asyncio.gather(*steps)
             # An older dispatch may still find an agent, or one that hangs: LiveKit tells its host to end it.
             await asyncio.gather(*(_withdraw(client, room, each.id) for each in before))
 
@@ -242,16 +251,8 @@ class CallActivities:
         async with livekit_server(found.credentials, self.http) as client:
             with if_there():
                 request = api.ListParticipantsRequest(room=found.call.room)
-                room = _of_people((await client.room.list_participants(request)).participants)
+                room = Room.of((await client.room.list_participants(request)).participants)
         return room
-
-
-def _of_people(people: Iterable[ParticipantInfo]) -> Room:
-    there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
-    return Room(
-        [each.identity for each in there if each.kind in _CALLERS],
-        [each.identity for each in there if each.kind == ParticipantInfo.Kind.AGENT],
-    )
 
 
 def _version(found: Standing) -> int | None:
@@ -267,6 +268,17 @@ async def _others(db_session: AsyncSession, host: str | None) -> bool:
     hosts = await HostRepository(db_session).list()
     there = [each.host.name for each in hosts if not each.gone and each.silence < HEARTBEAT_TIMEOUT]
     return host is not None and any(name != host for name in there)
+
+
+def _is(known: api.AgentDispatch, dispatch: Dispatch) -> bool:
+    """Whether LiveKit was told of this dispatch by that one."""
+    said = Dispatch.read(known.metadata)
+    return said is not None and said.attempt == dispatch.attempt
+
+
+async def _create(client: api.LiveKitAPI, room: str, agent_name: str, dispatch: Dispatch) -> None:
+    request = api.CreateAgentDispatchRequest(agent_name=agent_name, room=room, metadata=dispatch.metadata())
+    await client.agent_dispatch.create_dispatch(request)
 
 
 async def _remove(client: api.LiveKitAPI, room: str, identity: str) -> None:

@@ -37,9 +37,11 @@ class UnheardCallers:
     patience_seconds: float
 
     async def found(self, only: Sequence[UUID] | None = None) -> Sequence[CarriedCall]:
-        """Calls, of `only` those, whose caller is alone for long, though nobody may be to blame."""
+        """Calls whose caller is alone for long, though nobody may be to blame; of `only` those, which were
+        found before."""
+        age = AGE if only is None else timedelta()
         async with self.database.begin() as db_session:
-            return await RecoveryRepository(db_session).without_agent(AGE, MOST, only)
+            return await RecoveryRepository(db_session).without_agent(age, MOST, only)
 
     async def tell(self, call: CarriedCall) -> list[Repair]:
         """Have the workflow hear of its caller, if it does not know; it is started where there is none."""

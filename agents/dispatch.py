@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 
+def agent_identity(job_id: str) -> str:
+    """How the agent that has a job of LiveKit's is known in its room."""
+    return f"agent-{job_id}"
+
+
 @dataclass(frozen=True)
 class Dispatch:
     """Which call an agent is sent to. Travels as the metadata of LiveKit's dispatch."""

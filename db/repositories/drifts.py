@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, text, true, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -144,6 +144,21 @@ class DriftRepository:
         self, age: timedelta, after: UUID | None, limit: int, only: Sequence[UUID] | None = None
     ) -> list[OpenCall]:
         """A page of calls by id that an agent was in more than `age` ago and that go on; of `only` those."""
+        # Said outright and not as a parameter, so that the index on open calls is used.
+        going_on = text(f"calls.status IN ('{CallStatus.ACTIVE}', '{CallStatus.RECOVERING}')")
+        return await self._calls(and_(going_on, CallRow.started_at < func.now() - age), after, limit, only)
+
+    async def unmet_calls(
+        self, age: timedelta, after: UUID | None, limit: int, only: Sequence[UUID] | None = None
+    ) -> list[OpenCall]:
+        """The same of calls to which nobody has come, as far as LiveKit told, made more than `age` ago."""
+        waiting = text(f"calls.status = '{CallStatus.WAITING}'")
+        unseen = (CallRow.caller_joined_at.is_(None), CallRow.created_at < func.now() - age)
+        return await self._calls(and_(waiting, *unseen), after, limit, only)
+
+    async def _calls(
+        self, which: ColumnElement[bool], after: UUID | None, limit: int, only: Sequence[UUID] | None
+    ) -> list[OpenCall]:
         placed = (
             select(DeploymentRow.id, DeploymentRow.livekit)
             .where(
@@ -156,12 +171,10 @@ class DriftRepository:
             .limit(1)
             .lateral()
         )
-        # Said outright and not as a parameter, so that the index on open calls is used.
-        going_on = text(f"calls.status IN ('{CallStatus.ACTIVE}', '{CallStatus.RECOVERING}')")
         statement = (
             select(CallRow.id, CallRow.agent_id, CallRow.room, placed.c.id, placed.c.livekit)
             .outerjoin(placed, true())
-            .where(going_on, CallRow.started_at < func.now() - age)
+            .where(which)
             .order_by(CallRow.id)
             .limit(limit)
         )

@@ -23,7 +23,7 @@ from db.engine import Database
 from tests.support.caller import calling
 from tests.support.outages import GREETING
 from tests.support.platform import Json, Platform
-from tests.support.recoveries import COMEBACK, settled
+from tests.support.recoveries import COMEBACK, another_agent, settled
 from tests.support.temporal import details
 from tests.support.waiting import eventually
 from workflows.policy import (
@@ -254,6 +254,27 @@ async def test_a_caller_of_whom_no_workflow_knows_gets_an_agent(meddler: Meddler
         assert repair["subject"] == token["callId"]
         await caller.hears(COMEBACK)
         assert (await settled(platform, token["callId"]))["recoveries"] == 2
+    await platform.stop(agent["id"])
+
+
+async def test_a_caller_of_whom_livekit_never_told_gets_an_agent(meddler: Meddler) -> None:
+    """Nobody has LiveKit send its webhooks here, and the agent that the token asked for did not come."""
+    platform = meddler.platform
+    agent = await platform.deployed("untold-caller")
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears(GREETING)
+        await meddler.terminate(call_workflow_id(token["callId"]))
+        untold = "status = 'waiting', caller_joined_at = NULL, started_at = NULL, host = NULL"
+        made = "created_at = now() - interval '1 minute'"
+        await meddler.sql(f"UPDATE calls SET {untold}, {made} WHERE id = :id", id=UUID(token["callId"]))
+        first = (await caller.agent()).identity
+        await _remove(platform, token["room"], first)
+        await meddler.round()
+        repair = await meddler.repaired(agent["id"], "caller unheard", seconds=90)
+        assert repair["subject"] == token["callId"]
+        await another_agent(caller, first, seconds=20)
+        assert (await settled(platform, token["callId"]))["recoveries"] == 1
     await platform.stop(agent["id"])
 
 

@@ -1,0 +1,78 @@
+"""Whoever sends another agent fails amid that: the next try does what is left, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from livekit import api, rtc
+
+from activities import recovery
+from activities.recovery import CallActivities
+from common.errors import LiveKitUnreachable
+from common.settings import Settings
+from db.engine import Database
+from tests.support.caller import calling
+from tests.support.outages import GREETING
+from tests.support.platform import Platform
+from tests.support.recoveries import COMEBACK, another_agent, settled
+from tests.support.waiting import eventually
+from workflows.call_types import AgentLost, CallState, SendAgent
+
+pytestmark = pytest.mark.integration
+
+GHOST = "agent-AJ_ghost"
+
+
+@pytest.fixture
+async def calls(platform: Platform) -> AsyncIterator[CallActivities]:
+    """What a control worker does for calls, in this process."""
+    env = platform.stack.service("runtime").spec.env or {}
+    known = {name.lower(): value for name, value in env.items() if name.lower() in Settings.model_fields}
+    settings = Settings(**known)  # type: ignore[arg-type]  # as from the environment
+    database = Database.connect(settings.database_url, settings.bionic_master_key.get_secret_value())
+    async with aiohttp.ClientSession() as http:
+        yield CallActivities(database, settings, http)
+    await database.close()
+
+
+def _ghost_token(settings: Settings, room: str) -> str:
+    token = api.AccessToken(settings.livekit_api_key, settings.livekit_api_secret.get_secret_value())
+    grants = api.VideoGrants(room_join=True, room=room, agent=True)
+    return token.with_identity(GHOST).with_kind("agent").with_grants(grants).to_jwt()
+
+
+async def test_a_ghost_is_removed_and_the_agent_that_came_meanwhile_stays(
+    platform: Platform, calls: CallActivities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await platform.deployed("halfway")
+    token = await platform.token(agent["slug"])
+    ghost = rtc.Room()
+    async with calling(token["url"], token["token"], quiet=True) as caller:
+        await caller.hears(GREETING)
+        first = (await caller.agent()).identity
+        await settled(platform, token["callId"])
+        await ghost.connect(token["url"], _ghost_token(calls.settings, caller.room.name))
+        request = SendAgent(token["callId"], AgentLost(1, "A test takes it for lost."))
+
+        async def fail(*_: object) -> None:
+            raise LiveKitUnreachable("LiveKit is gone.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(recovery, "_remove", fail)
+            with pytest.raises(LiveKitUnreachable):
+                await calls.send(request)
+        second = await another_agent(caller, first, seconds=10)
+        await caller.hears(COMEBACK)
+        sent = await calls.send(request)
+        assert (sent.attempt, sent.state) == (2, CallState.GOING)
+
+        async def alone() -> bool:
+            return [each.identity for each in caller.agents] == [second]
+
+        await eventually(alone, "the second agent and nobody else")
+        call = await settled(platform, token["callId"])
+        assert (call["recoveries"], call["status"]) == (1, "active")
+    await ghost.disconnect()
+    await platform.stop(agent["id"])
