@@ -11,7 +11,7 @@ from uuid import UUID
 import aiohttp
 from livekit import api
 
-from activities.recovery import Room
+from activities.rooms import Room
 from common.errors import BionicError
 from common.livekit import LiveKitCredentials
 from common.livekit_server import if_there, livekit_server
@@ -63,16 +63,20 @@ class RoomCheck:
 
     async def meet(self, call: OpenCall) -> None:
         """Note the callers in its room, as if LiveKit had told of them."""
-        request, room = api.ListParticipantsRequest(room=call.room), Room([], [])
+        if call.server in self.troubles:
+            return
+        self.beat()
+        request, room, at = api.ListParticipantsRequest(room=call.room), Room([], []), datetime.now(UTC)
         try:
-            async with livekit_server(await self._of(call.server, call), self.http) as client:
+            credentials = await self._of(call.server, call)
+            async with livekit_server(credentials, self.http) as client, asyncio.timeout(ASK_SECONDS):
                 with if_there():
                     room = Room.of((await client.room.list_participants(request)).participants)
         except BionicError as error:
             self.troubles[call.server] = error.message
         async with self.database.begin() as db_session:
             for caller in room.callers:
-                await CallRepository(db_session).caller_came(call.room, caller, datetime.now(UTC))
+                await CallRepository(db_session).caller_came(call.room, caller, at)
 
     async def _found(
         self, page_of: _Pages, age: timedelta, only: Sequence[UUID] | None, *, room: bool

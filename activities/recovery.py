@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 import aiohttp
 from livekit import api
-from livekit.protocol.models import ParticipantInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.aftercare import asked_for
 from activities.errors import told_to_temporal
+from activities.rooms import Room
 from agents.dispatch import Dispatch, agent_identity
 from common.errors import NotFound
 from common.livekit import LiveKitCredentials
@@ -45,33 +45,8 @@ ABOUT_TO_TELL_SECONDS = 1.0
 who told it at once would have it send two agents."""
 
 STOPPED = "The agent is not deployed any more."
+MOVED = "The agent takes calls on another LiveKit server now."
 ROOM_GONE = "its room is gone"
-_CALLERS = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP, ParticipantInfo.Kind.CONNECTOR}
-
-
-@dataclass(frozen=True)
-class Room:
-    """Who is in the room of a call."""
-
-    callers: Sequence[str]
-    agents: Sequence[str]
-    there: bool = True
-
-    @classmethod
-    def of(cls, people: Iterable[ParticipantInfo]) -> Room:
-        """With these people, as LiveKit lists them."""
-        there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
-        return cls(
-            [each.identity for each in there if each.kind in _CALLERS],
-            [each.identity for each in there if each.kind == ParticipantInfo.Kind.AGENT],
-        )
-
-    @property
-    def state(self) -> CallState:
-        """How its call is, as far as the room tells."""
-        if not self.callers:
-            return CallState.EMPTY
-        return CallState.GOING if self.agents else CallState.ALONE
 
 
 @dataclass(frozen=True)
@@ -81,6 +56,14 @@ class Standing:
     call: CallRow
     agent: AgentRow
     credentials: LiveKitCredentials
+    live: LiveKitCredentials | None
+    """Where its live version takes calls."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether the live version takes calls, and can't take this one: it is on another server."""
+        mine, live = self.credentials, self.live
+        return live is not None and (mine.url, mine.api_key) != (live.url, live.api_key)
 
 
 @dataclass(frozen=True)
@@ -132,7 +115,8 @@ class CallActivities:
         if found is None:
             return Sent(request.lost.attempt, CallState.OVER)
         if request.lost.cut and _version(found) is None:
-            await self._end(found)
+            if request.lost.attempt >= found.call.attempt:
+                await self._end(found)
             return Sent(request.lost.attempt, CallState.OVER)
         if found.call.status not in OPEN:
             return Sent(request.lost.attempt, CallState.OVER)
@@ -141,7 +125,7 @@ class CallActivities:
             return Sent(found.call.attempt, CallState.EMPTY)
         version = _version(found)
         if version is None:
-            return Sent(found.call.attempt, CallState.ALONE, STOPPED)
+            return Sent(found.call.attempt, CallState.ALONE, _reason(found))
         dispatch = await self._take_over(found.call, request)
         if dispatch.attempt == request.lost.attempt + 1:
             name = f"{found.agent.slug}@v{version}"
@@ -149,10 +133,15 @@ class CallActivities:
         return Sent(dispatch.attempt, CallState.GOING)
 
     async def _end(self, found: Standing) -> None:
-        """End a call with its agent, which was stopped for good and on purpose."""
+        """End a call with its agent, which was stopped for good and on purpose.
+
+        Where somebody had the agent come to a room of their own, it alone leaves that.
+        """
         room = found.call.room
         async with self.database.begin() as db_session:
-            await CallRepository(db_session).end(room, STOPPED)
+            await CallRepository(db_session).end(room, _reason(found))
+        if found.call.identity is None:
+            return
         async with livekit_server(found.credentials, self.http) as client:
             with if_there():
                 await client.room.delete_room(api.DeleteRoomRequest(room=room))
@@ -244,7 +233,8 @@ class CallActivities:
             except NotFound:
                 return None
             placements = PlacementRepository(db_session, self.database.box)
-            return Standing(call, agent, await placements.of_call(call, self.settings))
+            live = agent.live_deployment_id and await placements.of(agent.live_deployment_id, self.settings)
+            return Standing(call, agent, await placements.of_call(call, self.settings), live or None)
 
     async def _room(self, found: Standing) -> Room:
         room = Room([], [], there=False)
@@ -258,9 +248,14 @@ class CallActivities:
 def _version(found: Standing) -> int | None:
     """The version that can go on with a call: its own while that takes calls, else the live one."""
     agent, own = found.agent, found.call.version
-    if own is not None and own in {agent.live_version, agent.canary_version}:
+    if own is not None and own == agent.canary_version:
         return own
-    return agent.live_version
+    return None if found.moved else agent.live_version
+
+
+def _reason(found: Standing) -> str:
+    """Why no version can go on."""
+    return MOVED if found.moved else STOPPED
 
 
 async def _others(db_session: AsyncSession, host: str | None) -> bool:

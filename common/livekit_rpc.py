@@ -11,8 +11,8 @@ from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 from common.errors import LiveKitError
 from common.livekit import LiveKitCredentials
 
-RESPONSE_MS = 3000
-"""So long LiveKit waits for the participant's answer."""
+RESPONSE_MS = 2500
+"""So long LiveKit waits for the participant's answer. After three seconds it would call once more."""
 
 _NOT_TAKEN = {
     ServerErrorCode.NOT_FOUND,  # no such participant

@@ -48,8 +48,9 @@ USAGE_SECONDS = 10.0
 ALONE = "nobody was there"
 UNFINISHED = {"error", "job crashed", "room disconnected", "parent process shutdown", ALONE}
 """Why a job ends, and its call need not: the caller may be there and wait for another agent. The first is
-our word for a session that gave up, the next three are livekit-agents'; the last of them says that the host
-ended it. Where nobody was there, somebody may be on the way still."""
+our word for a session that gave up, the next three are livekit-agents'; the last of them says that the
+host ended it, of itself or because LiveKit wanted it. Where nobody was there, somebody may be on the way
+still."""
 
 URGENT = {"tool", "error", "failed"}
 """Kinds of events that are written soon, as turns are."""

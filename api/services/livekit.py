@@ -96,8 +96,12 @@ class LiveKit:
                 PerformRpcRequest(room=room, destination_identity=agent, method=TYPED_METHOD, payload=text)
                 for agent in agents
             ]
-            took = await asyncio.gather(*(perform_rpc(credentials, self.http, call) for call in calls))
-        return [agent for agent, has_it in zip(agents, took, strict=True) if has_it]
+            performing = (perform_rpc(credentials, self.http, call) for call in calls)
+            took = await asyncio.gather(*performing, return_exceptions=True)
+            doubts = [each for each in took if isinstance(each, BaseException)]
+            if doubts and True not in took:  # one that is lost may be in the room still, beside the new one
+                raise doubts[0]
+        return [agent for agent, has_it in zip(agents, took, strict=True) if has_it is True]
 
 
 async def _participants(client: api.LiveKitAPI, room: str) -> list[api.ParticipantInfo]:

@@ -42,7 +42,7 @@ class CallRow(HasId, HasCreated, Base):
 
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     version: Mapped[int | None]
-    """The version that speaks, or spoke last."""
+    """The version that the call began with, and so where it is. The event `joined` has each agent's."""
     room: Mapped[str] = mapped_column(unique=True)
     status: Mapped[str]
     identity: Mapped[str | None]

@@ -14,7 +14,7 @@ from common.errors import NotFound
 from common.events import DEPLOYMENT, EventKind
 from common.status import Status
 from db.models import AgentRow, DeploymentKind, DeploymentRow, EventRow, ReplicaRow, TransitionRow
-from db.repositories.events import reason_of, told
+from db.repositories.events import MOST_REASON, reason_of, told
 
 FIRST = 1
 """Number of the transition that is written together with the deployment itself."""
@@ -133,7 +133,7 @@ class DeploymentRepository:
                 "version": version,
                 "kind": kind,
                 "status": Status.VALIDATING,
-                "reason": None,
+                "reason": note[:MOST_REASON] if note else None,
                 "actor": actor,
                 "attempt": 1,
             },

@@ -87,13 +87,17 @@ class RecoveryRepository:
         A call that is over stays over.
         """
         values = {
-            "version": agent.version,
             "status": CallStatus.ACTIVE,
             "attempt": agent.attempt,
             "host": agent.host,
             "host_process": agent.process,
         }
-        new = {"id": agent.call_id, "agent_id": agent.agent_id, "room": agent.room}
+        new = {
+            "id": agent.call_id,
+            "agent_id": agent.agent_id,
+            "version": agent.version,
+            "room": agent.room,
+        }
         before = select(CallRow.status, CallRow.attempt, CallRow.started_at)
         statement = insert(CallRow).values(**new, **values, started_at=func.now(), trace_id=agent.trace_id)
         kept = {

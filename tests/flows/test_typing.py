@@ -37,3 +37,14 @@ async def test_what_is_typed_through_the_api_is_heard_and_answered(platform: Pla
             return ("user", ORDER) in said and any(role == "agent" and ANSWER in text for role, text in said)
 
         await eventually(written, "both to be turns of the call", seconds=10)
+
+
+async def test_what_an_agent_takes_as_it_comes_is_answered(platform: Platform) -> None:
+    """LiveKit knows of an agent before the agent hears anything: data packets sent then were lost."""
+    agent = await platform.deployed("typed-early")
+    for _ in range(CALLS):
+        token = await platform.token(agent["id"])
+        async with calling(token["url"], token["token"]) as caller:
+            await taken(platform, f"/api/calls/{token['callId']}/messages")
+            await caller.hears(ANSWER)
+    await platform.stop(agent["id"])
