@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import httpx
 import pytest
@@ -18,6 +18,20 @@ from stack import free_ports
 from stack.config import Service, StackConfig
 from stack.embedded import Stack
 from tests.support.platform import Platform
+from tests.support.told import Told
+
+TOLD = pytest.StashKey[Told]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Below a failure stands what the servers said meanwhile."""
+    report = yield
+    if report.failed and (told := item.stash.get(TOLD, None)) is not None:
+        report.sections += [(f"{call.when}: {log}", said) for log, said in told.since()]
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +44,7 @@ def _machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         fcntl.flock(gate, fcntl.LOCK_EX)
         fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         fcntl.flock(gate, fcntl.LOCK_UN)
+        request.node.stash[TOLD] = Told(tmp_path_factory.getbasetemp())
         yield
 
 

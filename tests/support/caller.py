@@ -62,7 +62,10 @@ class Caller:
             agents = {agent.identity for agent in self.agents}
             return next((h for h in self.heard if text in h.text and h.identity in agents), None)
 
-        return await eventually(look, f"the agent saying {text!r} (heard: {self.heard})", seconds=seconds)
+        def what() -> str:
+            return f"the agent saying {text!r} (heard: {self.heard}, of {list(self.hearing.values())})"
+
+        return await eventually(look, what, seconds=seconds)
 
     async def speaks(self, text: str) -> None:
         """Say `text`; returns at once, the microphone needs its time."""

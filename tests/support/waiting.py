@@ -10,7 +10,11 @@ T = TypeVar("T")
 
 
 async def eventually(
-    look: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = 15.0, every: float = 0.05
+    look: Callable[[], Awaitable[T | None]],
+    what: str | Callable[[], str],
+    *,
+    seconds: float = 15.0,
+    every: float = 0.05,
 ) -> T:
     """The first truthy answer of `look`; fails with `what` and the last answer after `seconds`."""
     last: T | None = None
@@ -22,4 +26,5 @@ async def eventually(
                     return last
                 await asyncio.sleep(every)
     except TimeoutError:
+        what = what if isinstance(what, str) else what()
         raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {last!r}") from None
