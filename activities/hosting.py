@@ -17,6 +17,7 @@ from activities.lease import Lease
 from activities.losses import Losses
 from activities.reporter import Reporter
 from activities.stay import HostClosed, Stay, Tenant
+from activities.waiting_callers import WaitingCallers
 from agents.call_job import CallJob
 from agents.hosting import Facilities, HostedAgent
 from agents.tracing import TraceTarget
@@ -43,6 +44,7 @@ class HostActivities:
     http: aiohttp.ClientSession
     facilities: Facilities
     losses: Losses
+    waiting: WaitingCallers
     tenants: dict[str, Tenant] = field(default_factory=dict)
     """The agents on this host by the id of their replica."""
 

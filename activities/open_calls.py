@@ -30,6 +30,9 @@ YOUNG = timedelta(seconds=15)
 
 PAGE = 500
 ASK_SECONDS = 5.0
+AT_ONCE = 8
+"""Rooms that are looked into at the same time."""
+
 REASON = "its room is gone"
 
 _Server = tuple[str, str] | None
@@ -61,8 +64,17 @@ class RoomCheck:
         nobody has LiveKit send them."""
         return await self._found(DriftRepository.unmet_calls, YOUNG, only, room=True)
 
-    async def meet(self, call: OpenCall) -> None:
-        """Note the callers in its room, as if LiveKit had told of them."""
+    async def meet(self, calls: Sequence[OpenCall]) -> None:
+        """Note the callers in their rooms, as if LiveKit had told of them; some rooms at a time."""
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def _one(call: OpenCall) -> None:
+            async with turn:
+                await self._meet(call)
+
+        await asyncio.gather(*(_one(call) for call in calls))
+
+    async def _meet(self, call: OpenCall) -> None:
         if call.server in self.troubles:
             return
         self.beat()

@@ -95,8 +95,7 @@ class ReconcileActivities:
         with told_to_temporal():
             roomless = await check.roomless(_subjects(suspects, Drift.CALL_OPEN))
             waiting = _subjects(suspects, Drift.CALLER_UNHEARD)
-            for call in await check.entered(waiting):
-                await check.meet(call)
+            await check.meet(await check.entered(waiting))
             unheard = await self._unheard.found(waiting)
         closing = [partial(self._close, check, call) for call in roomless]
         mended = await self._each([*closing, *(partial(self._unheard.tell, call) for call in unheard)])

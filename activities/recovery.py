@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -15,10 +14,11 @@ from livekit import api
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities import dispatching
 from activities.aftercare import asked_for
 from activities.errors import told_to_temporal
 from activities.rooms import Room
-from agents.dispatch import Dispatch, agent_identity
+from agents.dispatch import Dispatch
 from common.errors import NotFound
 from common.livekit import LiveKitCredentials
 from common.livekit_server import if_there, livekit_server
@@ -84,7 +84,14 @@ class CallActivities:
             call = found.call
             room = await self._room(found)
             over = not room.callers and await self._close_if_over(call, room)
-        return CallSight(CallState.OVER if over else room.state, call.attempt)
+            coming = room.state is CallState.ALONE and await self._is_coming(found)
+        state = CallState.OVER if over else CallState.COMING if coming else room.state
+        return CallSight(state, call.attempt)
+
+    async def _is_coming(self, found: Standing) -> bool:
+        async with livekit_server(found.credentials, self.http) as client:
+            dispatch = Dispatch(found.call.id, found.call.attempt)
+            return await dispatching.is_coming(client, found.call.room, dispatch)
 
     async def _close_if_over(self, call: CallRow, room: Room) -> bool:
         if call.status == CallStatus.WAITING:
@@ -129,7 +136,8 @@ class CallActivities:
         dispatch = await self._take_over(found.call, request)
         if dispatch.attempt == request.lost.attempt + 1:
             name = f"{found.agent.slug}@v{version}"
-            await self._dispatch(found, name, dispatch, room.agents)
+            async with livekit_server(found.credentials, self.http) as client:
+                await dispatching.send(client, found.call.room, name, dispatch, room.agents)
         return Sent(dispatch.attempt, CallState.GOING)
 
     async def _end(self, found: Standing) -> None:
@@ -162,27 +170,6 @@ class CallActivities:
             # Whoever took it over, a host or a try before this one, is about to tell LiveKit, or dead.
             await asyncio.sleep(ABOUT_TO_TELL_SECONDS)
         return Dispatch(call.id, attempt, avoid)
-
-    async def _dispatch(
-        self, found: Standing, agent_name: str, dispatch: Dispatch, agents: Sequence[str]
-    ) -> None:
-        """Have LiveKit send an agent, unless it was told already, and take those out that are lost.
-
-        A try before this one may have come half the way: its agent may be among those in the room.
-        """
-        room = found.call.room
-        async with livekit_server(found.credentials, self.http) as client:
-            known = await client.agent_dispatch.list_dispatch(room)
-            before = [each for each in known if not _is(each, dispatch)]
-            sent = {
-                agent_identity(job.id) for each in known if _is(each, dispatch) for job in each.state.jobs
-            }
-            steps = [_remove(client, room, each) for each in agents if each not in sent]
-            if len(before) == len(known):
-                steps.append(_create(client, room, agent_name, dispatch))
-            await asyncio.gather(*steps)
-            # An older dispatch may still find an agent, or one that hangs: LiveKit tells its host to end it.
-            await asyncio.gather(*(_withdraw(client, room, each.id) for each in before))
 
     @activity.defn
     async def give_up_call(self, request: GiveUp) -> None:
@@ -263,25 +250,3 @@ async def _others(db_session: AsyncSession, host: str | None) -> bool:
     hosts = await HostRepository(db_session).list()
     there = [each.host.name for each in hosts if not each.gone and each.silence < HEARTBEAT_TIMEOUT]
     return host is not None and any(name != host for name in there)
-
-
-def _is(known: api.AgentDispatch, dispatch: Dispatch) -> bool:
-    """Whether LiveKit was told of this dispatch by that one."""
-    said = Dispatch.read(known.metadata)
-    return said is not None and said.attempt == dispatch.attempt
-
-
-async def _create(client: api.LiveKitAPI, room: str, agent_name: str, dispatch: Dispatch) -> None:
-    request = api.CreateAgentDispatchRequest(agent_name=agent_name, room=room, metadata=dispatch.metadata())
-    await client.agent_dispatch.create_dispatch(request)
-
-
-async def _remove(client: api.LiveKitAPI, room: str, identity: str) -> None:
-    """Take somebody out of a room who may have left it already."""
-    with if_there():
-        await client.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
-
-
-async def _withdraw(client: api.LiveKitAPI, room: str, dispatch_id: str) -> None:
-    with if_there():
-        await client.agent_dispatch.delete_dispatch(dispatch_id, room)

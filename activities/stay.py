@@ -78,6 +78,7 @@ class Stay:
         self._drain_seconds = host.settings.bionic_drain_seconds
         self._over = host.lease.over
         self._registered = False
+        self._connected = False
         self._crashes = Crashes(activity.info().heartbeat_details)
 
     async def run(self) -> None:
@@ -190,6 +191,7 @@ class Stay:
         self._registered = True
         self._crashes.registered()
         if not agent.leaving:
+            self._welcome(connected=True)
             await self._reporter.tell(Status.RUNNING, agent.worker_id)
             await self._stay(agent, credentials)
         await self._until(agent.leave(math.inf))
@@ -271,8 +273,15 @@ class Stay:
             crashes=self._crashes.times,
         )
 
+    def _welcome(self, *, connected: bool) -> None:
+        """Let those hear of the agent who waited for it, whenever it comes to be registered."""
+        if connected and not self._connected:
+            self._host.waiting.registered(UUID(self._replica.agent_id))
+        self._connected = connected
+
     async def _report_connection(self, agent: HostedAgent, credentials: LiveKitCredentials) -> None:
         trouble = agent.trouble
+        self._welcome(connected=agent.connected)
         if not agent.connected:
             trouble = f"The connection to LiveKit at {credentials.url} is lost; connecting again."
         if trouble:

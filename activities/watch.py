@@ -71,10 +71,10 @@ class WatchActivities:
             if host.process and await self._heard_of(host):
                 return Inquest(alive=True)
             reason = f"Host {host.name} is lost; another one takes over as soon as there is one."
-            agents = await HandOn(self.client, self.database, host.name, reason, began).all()
             if host.process:
-                # Their agents are about to be on other hosts: whoever is sent to a caller finds one there.
+                # First: a caller does not wait for a thousand agents, an agent may be elsewhere already.
                 await self.left_alone.by(host.name, host.process)
+            agents = await HandOn(self.client, self.database, host.name, reason, began).all()
         return Inquest(alive=False, agents=agents)
 
     async def _heard_of(self, host: HostInput) -> bool:

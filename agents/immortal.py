@@ -30,7 +30,9 @@ def immortalize() -> bool:
     tracked = gc.get_objects()
     found = [*tracked, *gc.get_referents(*tracked)]
     found += _within([each.__code__ for each in tracked if type(each) is FunctionType])
-    addresses = np.fromiter(map(id, found), np.int64, len(found))
+    # NumPy keeps the addresses of objects: asking two million for theirs, one by one, takes ten times longer.
+    held = np.fromiter(found, object, len(found))
+    addresses = np.frombuffer((ctypes.c_int64 * held.size).from_address(held.ctypes.data), np.int64)
     first, last = int(np.min(addresses)), int(np.max(addresses))
     # All memory between the first and the last of them; only their counts are touched.
     memory = (ctypes.c_uint32 * ((last - first) // 4 + 1)).from_address(first)

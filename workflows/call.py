@@ -45,6 +45,8 @@ class CallWorkflow:
         self._expecting: timedelta | None = None
         """How long until an agent must be there; None while nothing suggests that there is none."""
         self._over = False
+        self._ready = False
+        """Whether an agent has registered since one was sent: that may have been in vain."""
 
     @workflow.signal
     def caller_came(self) -> None:
@@ -62,6 +64,11 @@ class CallWorkflow:
         """The agent's process, or its host, is gone."""
         if lost.attempt >= self._attempt:
             self._lost = lost
+
+    @workflow.signal
+    def agent_ready(self) -> None:
+        """An agent has registered, and the caller has none."""
+        self._ready = True
 
     @workflow.signal
     def over(self) -> None:
@@ -114,10 +121,10 @@ class CallWorkflow:
                 await workflow.wait_condition(
                     lambda: self._news() or self._expecting is not None, timeout=policy.CALL_CHECK
                 )
-                patience = self._expecting
+                patience, self._ready = self._expecting, False
             if patience is not None and not self._news():
                 self._expecting = None
-                await workflow.wait_condition(self._news, timeout=patience)
+                await workflow.wait_condition(lambda: self._news() or self._ready, timeout=patience)
         except TimeoutError:
             pass
 
@@ -140,17 +147,22 @@ class CallWorkflow:
         self._attempt = max(self._attempt, sight.attempt)
         if sight.state is CallState.OVER:
             self._over = True
-        elif sight.state is CallState.ALONE:
-            patience = f"{self._call.patience_seconds:g} s"
-            why = (
-                "The agent that was sent did not stay."
-                if self._tries
-                else f"No agent came within {patience}."
-            )
-            await self._replace(AgentLost(self._attempt, why))
+        elif sight.state is CallState.COMING and self._ready:
+            # We look before the call's patience is over, and the agent that was sent is on its way.
+            self._ready = False
+            self._expect(policy.SENT_PATIENCE)
+        elif sight.state in {CallState.ALONE, CallState.COMING}:
+            await self._replace(AgentLost(self._attempt, self._why_alone()))
         elif sight.state is CallState.GOING and self._tries:
             self._describe("the agent that was sent is in the call")
             self._tries = 0
+
+    def _why_alone(self) -> str:
+        if self._ready:
+            return "No agent was registered when one was sent for."
+        if self._tries:
+            return "The agent that was sent did not stay."
+        return f"No agent came within {self._call.patience_seconds:g} s."
 
     async def _replace(self, lost: AgentLost) -> None:
         """Send another agent; soon after, a look shows whether it is there."""
@@ -160,7 +172,7 @@ class CallWorkflow:
             if self._is_over():
                 return
         self._describe(f"{lost.reason} **Another agent is sent**: number {lost.attempt + 1}")
-        elsewhere = self._tries % 2 == 0
+        elsewhere, self._ready = self._tries % 2 == 0, False
         sent = await self._send(SendAgent(self._call.call_id, lost, elsewhere))
         self._attempt = sent.attempt
         if sent.state is CallState.OVER:
@@ -173,7 +185,9 @@ class CallWorkflow:
         """An agent that was lost again and again is not sent in a rush."""
         growing = timedelta(seconds=2 ** (self._tries - policy.CALL_TRIES_AT_ONCE))
         with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(lambda: self._over, timeout=min(growing, policy.CALL_PAUSE))
+            await workflow.wait_condition(
+                lambda: self._over or self._ready, timeout=min(growing, policy.CALL_PAUSE)
+            )
 
     async def _send(self, request: SendAgent) -> Sent:
         return await workflow.execute_activity(

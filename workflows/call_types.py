@@ -48,6 +48,8 @@ class CallState(StrEnum):
     """Nobody is in the room that waits for anybody."""
     ALONE = "alone"
     """The caller is there, and no agent."""
+    COMING = "coming"
+    """The same, and a host has taken the agent's job."""
     GOING = "going"
     """The caller is there, and an agent."""
 

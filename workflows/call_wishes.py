@@ -46,6 +46,10 @@ class CallNews:
         """The agent has left the room, and the caller has not."""
         await self._start(call, start_signal="agent_left")
 
+    async def agent_ready(self, call: CallInput) -> None:
+        """The caller waits, and an agent that can take the call has registered."""
+        await self._start(call, start_signal="agent_ready")
+
     async def over(self, call: CallInput) -> None:
         """The room is gone. A workflow that has done its work needs not begin anew for that, one that was
         terminated does; one that sleeps until the token expires is woken only by what would start it."""

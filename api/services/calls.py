@@ -107,7 +107,9 @@ class CallService:
             raise Conflict(f"Call {row.id} is over.")
         heard_by = await self.livekit.type_to_agents(credentials, row.room, text)
         if not heard_by:
-            raise Conflict(f"No agent listens in call {row.id} now. Try again when one has joined.")
+            raise Conflict(
+                f"No agent takes a text in call {row.id} now: none has joined yet, or too many texts wait."
+            )
         return MessageAnswer(call_id=row.id, heard_by=heard_by)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -180,11 +180,14 @@ class RecoveryRepository:
     ) -> Sequence[CarriedCall]:
         """Open calls, of `only` those, whose caller came more than `age` ago, by what LiveKit told, and is
         there still, and to whom no agent has come yet, or none again; the oldest first."""
-        alone = (CallRow.caller_joined_at < func.now() - age, CallRow.caller_left_at.is_(None))
-        unmet = CallRow.status.in_([CallStatus.WAITING, CallStatus.RECOVERING])
-        statement = _known().where(unmet, *alone).order_by(CallRow.caller_joined_at).limit(limit)
+        statement = _waiting(limit).where(CallRow.caller_joined_at < func.now() - age)
         if only is not None:
             statement = statement.where(CallRow.id.in_(only))
+        return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
+
+    async def waiting_for(self, agents: Collection[UUID], limit: int) -> Sequence[CarriedCall]:
+        """The open calls of these agents whose caller waits for one of them; the oldest first."""
+        statement = _waiting(limit).where(CallRow.agent_id.in_(agents))
         return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
 
     async def on_host(self, host: str, process: str, *, gone: bool) -> Sequence[CarriedCall]:
@@ -237,6 +240,12 @@ def _with_trace(trace_id: str | None) -> ColumnElement[list[str]]:
 
 def _carried() -> Select[UUID, UUID, str, str, int, str]:
     return _known().where(CallRow.status.in_(OPEN))
+
+
+def _waiting(limit: int) -> Select[UUID, UUID, str, str, int, str]:
+    unmet = CallRow.status.in_([CallStatus.WAITING, CallStatus.RECOVERING])
+    there = (CallRow.caller_joined_at.is_not(None), CallRow.caller_left_at.is_(None))
+    return _known().where(unmet, *there).order_by(CallRow.caller_joined_at).limit(limit)
 
 
 def _known() -> Select[UUID, UUID, str, str, int, str]:

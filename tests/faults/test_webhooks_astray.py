@@ -208,7 +208,9 @@ async def test_a_room_that_finished_before_its_caller_was_told_of(call: Call) ->
     assert await call.hooks.take([told(FINISHED, call.token)]) == 1
 
     await call.workflow.result()  # it does not sleep until the token expires
-    assert await story(call.workflow) == ["over", "finish_call"]
+    found = await story(call.workflow)
+    # It may have been told again before it was done.
+    assert (set(found[:-1]), found[-1]) == ({"over"}, "finish_call")
     assert await call.runs() == 1, "what is told again begins nothing"
     assert await call.now() | {"events": []} == over | {"events": []}
     assert await call.times_ended() == 1

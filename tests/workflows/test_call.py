@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -98,6 +99,58 @@ async def test_agents_that_do_not_stay_are_sent_ever_more_slowly_and_somebody_is
     assert [each.elsewhere for each in world.sent] == [False, True, False, True, False, True, False]
     assert [(each.tries, each.over) for each in world.given_up] == [(policy.CALL_TRIES, False), (7, True)]
     assert world.finished == 1
+
+
+async def _until(world: CallWorld, sent: int) -> None:
+    async def enough() -> bool:
+        return len(world.sent) >= sent
+
+    await eventually(enough, f"{sent} agents sent")
+
+
+async def test_who_waits_is_sent_an_agent_as_soon_as_one_registers(
+    world: CallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LiveKit dropped what was sent before, for nobody was there."""
+    monkeypatch.setattr(policy, "SENT_PATIENCE", timedelta(minutes=1))
+    world.call = replace(world.call, patience_seconds=60)
+    world.state, world.stays = CallState.ALONE, False
+    await world.news.caller_came(world.call)
+    for sent in (1, 2, 3, 4):  # the last two after pauses
+        await world.news.agent_ready(world.call)
+        await _until(world, sent)
+    assert {each.lost.reason for each in world.sent} == {"No agent was registered when one was sent for."}
+    await world.ends()
+
+
+async def test_an_agent_that_registers_ends_the_pause_between_two_tries(
+    world: CallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "CALL_PAUSE", timedelta(minutes=1))
+    monkeypatch.setattr(policy, "CALL_TRIES_AT_ONCE", -10)  # the pause is a minute
+    world.state = CallState.ALONE
+    await world.news.caller_came(world.call)
+    await eventually(lambda: _looks(world), "a look")
+    await world.news.agent_ready(world.call)
+    await _until(world, 1)
+    await world.ends()
+
+
+async def _looks(world: CallWorld) -> int:
+    return world.looks
+
+
+async def test_one_that_is_on_its_way_is_waited_for(world: CallWorld) -> None:
+    world.call = replace(world.call, patience_seconds=60)
+    world.state = CallState.COMING
+    await world.news.caller_came(world.call)
+    await world.news.agent_ready(world.call)
+    await eventually(lambda: _looks(world), "a look")
+    assert not world.sent
+    # It does not come.
+    await _until(world, 1)
+    assert world.sent[0].lost.reason == "No agent came within 60 s."
+    await world.ends()
 
 
 async def test_a_call_that_nobody_can_take_is_given_up(world: CallWorld) -> None:

@@ -28,6 +28,7 @@ from activities.recordings import Keeper
 from activities.recovery import CallActivities
 from activities.salvage import Salvage
 from activities.stay import Tenant
+from activities.waiting_callers import WaitingCallers
 from activities.watch import HandOn, worker_identity
 from agents.capacity import Capacity
 from agents.hosting import open_facilities
@@ -122,10 +123,19 @@ async def free_the_last(activities: HostActivities, since: datetime) -> None:
     )
     reason = f"The process of host {activities.host} that carried it is gone."
     hand_on = HandOn(activities.client, activities.database, activities.host, reason, since)
-    if agents := await hand_on.all():
-        logger.info("the agents of this host's last process are free", extra={"agents": agents})
-    await Salvage(activities.database, activities.settings.bionic_spool).sweep()
-    await left_alone.before(activities.host, activities.lease.process)
+
+    async def _agents() -> None:
+        if agents := await hand_on.all():
+            logger.info("the agents of this host's last process are free", extra={"agents": agents})
+
+    async def _calls() -> None:
+        await Salvage(activities.database, activities.settings.bionic_spool).sweep()
+        await left_alone.before(activities.host, activities.lease.process)
+
+    # Callers do not wait for a thousand agents to be free: theirs may be on another host as well.
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_agents())
+        group.create_task(_calls())
     # An agent that it was given in its last moment is not known to Postgres until it is slow to register.
     await asyncio.sleep((START_AT_ONCE + FOR_POSTGRES).total_seconds())
     try:
@@ -190,8 +200,9 @@ async def run(settings: Settings) -> None:
                     calls = CallActivities(database, settings, http)
                     salvage = Salvage(database, settings.bionic_spool)
                     losses = Losses(name, database, CallNews(client, NEWS_TIMEOUT), calls, salvage)
+                    waiting = WaitingCallers(database, CallNews(client), settings.bionic_join_seconds)
                     activities = HostActivities(
-                        lease, database, client, settings, http, shared, losses, tenants, door
+                        lease, database, client, settings, http, shared, losses, waiting, tenants, door
                     )
                     await host(activities, await lease.take(), stop)
     finally:
@@ -211,6 +222,7 @@ async def host(activities: HostActivities, since: datetime, stop: asyncio.Event)
         Presence(activities.database, activities.lease, activities.door).keep(),
         activities.lease.watch(),
         mind_the_lost(activities),
+        activities.waiting.keep(),
         keeper.keep(activities.facilities.pool.closed),
         Salvage(activities.database, activities.settings.bionic_spool).keep(),
         once(asyncio.shield(activities.facilities.ready)),

@@ -1,0 +1,62 @@
+"""What LiveKit is told and asked of the agents that are sent to a room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from livekit import api
+
+from agents.dispatch import Dispatch, agent_identity
+from common.livekit_server import if_there
+
+_GOING_ON = {api.JobStatus.JS_PENDING, api.JobStatus.JS_RUNNING}
+
+
+async def send(
+    client: api.LiveKitAPI, room: str, agent_name: str, dispatch: Dispatch, agents: Sequence[str]
+) -> None:
+    """Have LiveKit send an agent, unless it was told already, and take `agents` out, which are lost.
+
+    A try before this one may have come half the way: its agent may be among those in the room.
+    """
+    known = await client.agent_dispatch.list_dispatch(room)
+    before = [each for each in known if not _is(each, dispatch)]
+    sent = {agent_identity(job.id) for each in known if _is(each, dispatch) for job in each.state.jobs}
+    steps = [_remove(client, room, each) for each in agents if each not in sent]
+    if len(before) == len(known):
+        steps.append(_create(client, room, agent_name, dispatch))
+    await asyncio.gather(*steps)
+    # An older dispatch may still find an agent, or one that hangs: LiveKit tells its host to end it.
+    await asyncio.gather(*(_withdraw(client, room, each.id) for each in before))
+
+
+async def is_coming(client: api.LiveKitAPI, room: str, dispatch: Dispatch) -> bool:
+    """Whether a host has taken the job of this dispatch: LiveKit drops one for which nobody is registered."""
+    known: Sequence[api.AgentDispatch] = []
+    with if_there():
+        known = await client.agent_dispatch.list_dispatch(room)
+    jobs = [job for each in known if _is(each, dispatch) for job in each.state.jobs]
+    return any(job.state.status in _GOING_ON for job in jobs)
+
+
+def _is(known: api.AgentDispatch, dispatch: Dispatch) -> bool:
+    """Whether LiveKit was told of this dispatch by that one."""
+    said = Dispatch.read(known.metadata)
+    return said is not None and said.attempt == dispatch.attempt
+
+
+async def _create(client: api.LiveKitAPI, room: str, agent_name: str, dispatch: Dispatch) -> None:
+    request = api.CreateAgentDispatchRequest(agent_name=agent_name, room=room, metadata=dispatch.metadata())
+    await client.agent_dispatch.create_dispatch(request)
+
+
+async def _remove(client: api.LiveKitAPI, room: str, identity: str) -> None:
+    """Take somebody out of a room who may have left it already."""
+    with if_there():
+        await client.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
+
+
+async def _withdraw(client: api.LiveKitAPI, room: str, dispatch_id: str) -> None:
+    with if_there():
+        await client.agent_dispatch.delete_dispatch(dispatch_id, room)
