@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
+import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ TRACES = "traces"
 
 def make_ready(process: JobProcess) -> None:
     """Runs in a fresh job process, which does not know yet whose call it will hold."""
+    # Its host sends this before it kills a process that hangs: the log then tells where.
+    faulthandler.register(signal.SIGUSR1)
     stay_audible()
     process.userdata[TRACES] = CallTraces()
 

@@ -10,6 +10,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 
 from common.errors import Unavailable
+from common.huge_pages import forgo_huge_pages
 
 PRELOAD = [
     "agents.preload",
@@ -43,6 +44,7 @@ def start_forkserver() -> None:
     # By default LiveKit's preload loads a turn detector that no agent of ours uses: 244 MB, and a fork takes
     # the longer the more memory it has to map. The voice activity model is in our preload.
     os.environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] = "0"
+    forgo_huge_pages()
     if isinstance(context := job_context(), ForkServerContext):
         context.set_forkserver_preload(PRELOAD)
         forkserver.ensure_running()
