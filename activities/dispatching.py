@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from livekit import api
 
-from agents.dispatch import Dispatch, agent_identity
+from agents.dispatch import Dispatch
 from common.livekit_server import if_there
+
+_NS_IN_MS = 1_000_000
 
 _GOING_ON = {api.JobStatus.JS_PENDING, api.JobStatus.JS_RUNNING}
 
 
 async def send(
-    client: api.LiveKitAPI, room: str, agent_name: str, dispatch: Dispatch, agents: Sequence[str]
+    client: api.LiveKitAPI, room: str, agent_name: str, dispatch: Dispatch, agents: Mapping[str, int]
 ) -> None:
     """Have LiveKit send an agent, unless it was told already, and take `agents` out, which are lost.
 
-    A try before this one may have come half the way: its agent may be among those in the room.
+    A try before this one may have come half the way: its agent may be among them. It is known by the time at
+    which it joined, for LiveKit may list its job seconds later.
     """
     known = await client.agent_dispatch.list_dispatch(room)
     before = [each for each in known if not _is(each, dispatch)]
-    sent = {agent_identity(job.id) for each in known if _is(each, dispatch) for job in each.state.jobs}
-    steps = [_remove(client, room, each) for each in agents if each not in sent]
-    if len(before) == len(known):
+    told = min((each.state.created_at for each in known if _is(each, dispatch)), default=None)
+    lost = [each for each, joined in agents.items() if told is None or joined < told // _NS_IN_MS]
+    steps = [_remove(client, room, each) for each in lost]
+    if told is None:
         steps.append(_create(client, room, agent_name, dispatch))
     await asyncio.gather(*steps)
     # An older dispatch may still find an agent, or one that hangs: LiveKit tells its host to end it.
@@ -32,7 +36,10 @@ async def send(
 
 
 async def is_coming(client: api.LiveKitAPI, room: str, dispatch: Dispatch) -> bool:
-    """Whether a host has taken the job of this dispatch: LiveKit drops one for which nobody is registered."""
+    """Whether LiveKit says that a host has taken the job of this dispatch; it may say so seconds later.
+
+    It drops a dispatch for which nobody is registered.
+    """
     known: Sequence[api.AgentDispatch] = []
     with if_there():
         known = await client.agent_dispatch.list_dispatch(room)

@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 CRASHED = "The agent's process crashed."
 CUT = "The agent's time to stay was over."
-TRIES = 60
-TRY_SECONDS = 5.0
-"""Between two tries: Postgres may be away for five minutes."""
+TRIES = 300
+TRY_SECONDS = 1.0
+"""Between two tries: Postgres may be away for five minutes, and a caller waits."""
 
 CLOSE_SECONDS = 5.0
 AT_ONCE = 16

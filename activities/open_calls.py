@@ -78,7 +78,7 @@ class RoomCheck:
         if call.server in self.troubles:
             return
         self.beat()
-        request, room, at = api.ListParticipantsRequest(room=call.room), Room([], []), datetime.now(UTC)
+        request, room, at = api.ListParticipantsRequest(room=call.room), Room([], {}), datetime.now(UTC)
         try:
             credentials = await self._of(call.server, call)
             async with livekit_server(credentials, self.http) as client, asyncio.timeout(ASK_SECONDS):

@@ -19,7 +19,7 @@ from activities.aftercare import asked_for
 from activities.errors import told_to_temporal
 from activities.rooms import Room
 from agents.dispatch import Dispatch
-from common.errors import NotFound
+from common.errors import LiveKitError, NotFound
 from common.livekit import LiveKitCredentials
 from common.livekit_server import if_there, livekit_server
 from common.settings import Settings
@@ -89,9 +89,13 @@ class CallActivities:
         return CallSight(state, call.attempt)
 
     async def _is_coming(self, found: Standing) -> bool:
-        async with livekit_server(found.credentials, self.http) as client:
-            dispatch = Dispatch(found.call.id, found.call.attempt)
-            return await dispatching.is_coming(client, found.call.room, dispatch)
+        dispatch = Dispatch(found.call.id, found.call.attempt)
+        try:
+            async with livekit_server(found.credentials, self.http) as client:
+                return await dispatching.is_coming(client, found.call.room, dispatch)
+        except LiveKitError as error:
+            logger.warning("LiveKit does not say whether an agent is on its way: %s", error.message)
+            return False
 
     async def _close_if_over(self, call: CallRow, room: Room) -> bool:
         if call.status == CallStatus.WAITING:
@@ -128,8 +132,9 @@ class CallActivities:
         if found.call.status not in OPEN:
             return Sent(request.lost.attempt, CallState.OVER)
         room = await self._room(found)
-        if not room.callers:
-            return Sent(found.call.attempt, CallState.EMPTY)
+        # Where nobody told of a loss, the room was looked into and had no agent: by now one may have come.
+        if not room.callers or (room.agents and request.lost.host is None):
+            return Sent(found.call.attempt, room.state)
         version = _version(found)
         if version is None:
             return Sent(found.call.attempt, CallState.ALONE, _reason(found))
@@ -224,7 +229,7 @@ class CallActivities:
             return Standing(call, agent, await placements.of_call(call, self.settings), live or None)
 
     async def _room(self, found: Standing) -> Room:
-        room = Room([], [], there=False)
+        room = Room([], {}, there=False)
         async with livekit_server(found.credentials, self.http) as client:
             with if_there():
                 request = api.ListParticipantsRequest(room=found.call.room)

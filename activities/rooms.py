@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from livekit.protocol.models import ParticipantInfo
@@ -17,7 +17,8 @@ class Room:
     """Who is in the room of a call."""
 
     callers: Sequence[str]
-    agents: Sequence[str]
+    agents: Mapping[str, int]
+    """By identity: when they joined, in milliseconds of LiveKit's clock."""
     there: bool = True
 
     @classmethod
@@ -26,7 +27,7 @@ class Room:
         there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
         return cls(
             [each.identity for each in there if each.kind in _CALLERS],
-            [each.identity for each in there if each.kind == ParticipantInfo.Kind.AGENT],
+            {each.identity: each.joined_at_ms for each in there if each.kind == ParticipantInfo.Kind.AGENT},
         )
 
     @property

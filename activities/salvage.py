@@ -67,7 +67,12 @@ class Salvage:
                 logger.warning("Postgres is away: a journal waits for it", extra={"journal": path.stem})
                 return
             aside = await asyncio.to_thread(path.rename, path.with_suffix(BROKEN))
-            logger.exception("a journal can't be brought to Postgres: it was set aside as %s", aside)
+            # The error may quote what was said.
+            logger.error(
+                "a journal can't be brought to Postgres (%s): it was set aside as %s",
+                type(error).__name__,
+                aside,
+            )
         else:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 

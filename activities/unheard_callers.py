@@ -44,10 +44,14 @@ class UnheardCallers:
             return await RecoveryRepository(db_session).without_agent(age, MOST, only)
 
     async def tell(self, call: CarriedCall) -> list[Repair]:
-        """Have the workflow hear of its caller, if it does not know; it is started where there is none."""
-        if await is_awake(self.client, call_workflow_id(str(call.call_id)), RPC_TIMEOUT):
-            return []
+        """Have the workflow hear of its caller; it is started where there is none.
+
+        One that is awake may be taken in by an agent that is lost and still in the room. It looks, no more.
+        """
+        knew = await is_awake(self.client, call_workflow_id(str(call.call_id)), RPC_TIMEOUT)
         await CallNews(self.client).caller_came(input_of(call, self.patience_seconds))
+        if knew:
+            return []
         what = f"A caller waited in room {call.room} and no agent was sent: the call's workflow knows now."
         return [Repair(Drift.CALLER_UNHEARD, str(call.agent_id), str(call.call_id), what)]
 

@@ -11,9 +11,10 @@ import logging
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
 
 from activities.losses import input_of
-from common.errors import Unavailable
+from common.errors import BionicError
 from db.engine import Database
 from db.repositories.recoveries import CarriedCall, RecoveryRepository
 from workflows.call_wishes import CallNews
@@ -24,6 +25,8 @@ MOST = 1000
 """Callers who are told of at once. Others are sent an agent when their call's patience is over."""
 
 AT_ONCE = 16
+TRY_SECONDS = 1.0
+"""Between two tries while Postgres is away."""
 
 
 class WaitingCallers:
@@ -50,7 +53,10 @@ class WaitingCallers:
                 async with self._database.begin() as db_session:
                     calls = await RecoveryRepository(db_session).waiting_for(agents, MOST)
             except (SQLAlchemyError, OSError) as error:
-                logger.warning("callers who wait can't be found, their calls look themselves: %s", error)
+                logger.warning("callers who wait can't be found yet: %s", type(error).__name__)
+                self._agents |= agents
+                self._registered.set()
+                await asyncio.sleep(TRY_SECONDS)
                 continue
             turn = asyncio.Semaphore(AT_ONCE)
             await asyncio.gather(*(self._tell(call, turn) for call in calls))
@@ -59,5 +65,6 @@ class WaitingCallers:
         try:
             async with turn:
                 await self._news.agent_ready(input_of(call, self._patience_seconds))
-        except Unavailable as error:
+        except (RPCError, BionicError) as error:
+            # Its workflow looks by itself, when its patience is over.
             logger.warning("a call is not told of its agent: %s", error.message, extra={"room": call.room})

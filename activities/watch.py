@@ -71,11 +71,20 @@ class WatchActivities:
             if host.process and await self._heard_of(host):
                 return Inquest(alive=True)
             reason = f"Host {host.name} is lost; another one takes over as soon as there is one."
-            if host.process:
-                # First: a caller does not wait for a thousand agents, an agent may be elsewhere already.
-                await self.left_alone.by(host.name, host.process)
-            agents = await HandOn(self.client, self.database, host.name, reason, began).all()
+            hand_on = HandOn(self.client, self.database, host.name, reason, began)
+            # No caller waits for a thousand agents, for one may be elsewhere already; nor they for a caller.
+            agents, told = await asyncio.gather(
+                hand_on.all(), self._tell_callers(host), return_exceptions=True
+            )
+            if isinstance(told, BaseException):
+                raise told
+            if isinstance(agents, BaseException):
+                raise agents
         return Inquest(alive=False, agents=agents)
+
+    async def _tell_callers(self, host: HostInput) -> None:
+        if host.process:
+            await self.left_alone.by(host.name, host.process)
 
     async def _heard_of(self, host: HostInput) -> bool:
         """Whether the host still says in Postgres that it is there, after what it said before it died.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 from livekit import rtc
@@ -54,7 +55,10 @@ class Typed:
         while True:
             text = await self._texts.get()
             try:
-                await session.interrupt()
+                with suppress(
+                    RuntimeError
+                ):  # what must be said to the end, such as a notice: it is answered then
+                    await session.interrupt()
                 session.generate_reply(user_input=text)
             except RuntimeError as error:  # the session is ending
                 logger.warning("a typed message was not answered: %s", error)

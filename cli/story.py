@@ -72,7 +72,10 @@ def tell(out: Output, deployment: Json, now: datetime, *, link: bool = True) -> 
         (f"  {times.moment(created)}  {words.plain(deployment.get('id'))}", "dim"),
     )
     out.say(title)
-    for each in lines(transitions(deployment)):
+    told = transitions(deployment)
+    for each in lines(told):
         out.say(each)
+    if not told and deployment.get("reason"):  # it failed before Temporal heard of it
+        out.say(f"  {words.plain(deployment['reason'])}")
     if link and deployment.get("workflowUrl"):
         out.say(f"  Temporal: {words.plain(deployment['workflowUrl'])}")

@@ -47,11 +47,16 @@ class CallWorkflow:
         self._over = False
         self._ready = False
         """Whether an agent has registered since one was sent: that may have been in vain."""
+        self._sent_at = workflow.now()
+        """When the agent was sent that should be there; the token's own, when its caller came."""
+        self._deadline = self._sent_at
+        """When it must be there."""
 
     @workflow.signal
     def caller_came(self) -> None:
         """The caller is in the room: an agent must come, also where the call was over before."""
         self._over = False
+        self._sent_at = workflow.now()
         self._expect(timedelta(seconds=self._call.patience_seconds))
 
     @workflow.signal
@@ -123,10 +128,17 @@ class CallWorkflow:
                 )
                 patience, self._ready = self._expecting, False
             if patience is not None and not self._news():
-                self._expecting = None
+                self._expecting, self._deadline = None, workflow.now() + patience
                 await workflow.wait_condition(lambda: self._news() or self._ready, timeout=patience)
+                await self._let_it_be_taken()
         except TimeoutError:
             pass
+
+    async def _let_it_be_taken(self) -> None:
+        """LiveKit needs a moment until it says whether a host has the job of the agent that was sent."""
+        rest = self._sent_at + policy.TAKEN_WITHIN - workflow.now()
+        if not self._news() and rest > timedelta():
+            await workflow.wait_condition(self._news, timeout=rest)
 
     async def _look(self) -> CallSight | None:
         """How the call is; None where neither Postgres nor LiveKit would say."""
@@ -150,7 +162,7 @@ class CallWorkflow:
         elif sight.state is CallState.COMING and self._ready:
             # We look before the call's patience is over, and the agent that was sent is on its way.
             self._ready = False
-            self._expect(policy.SENT_PATIENCE)
+            self._expect(max(self._deadline - workflow.now(), timedelta()))
         elif sight.state in {CallState.ALONE, CallState.COMING}:
             await self._replace(AgentLost(self._attempt, self._why_alone()))
         elif sight.state is CallState.GOING and self._tries:
@@ -166,7 +178,8 @@ class CallWorkflow:
 
     async def _replace(self, lost: AgentLost) -> None:
         """Send another agent; soon after, a look shows whether it is there."""
-        self._tries += 1
+        if not self._ready:  # else the last one was sent in vain for want of a host, and not of luck
+            self._tries += 1
         if self._tries > policy.CALL_TRIES_AT_ONCE:
             await self._pause()
             if self._is_over():
@@ -174,7 +187,7 @@ class CallWorkflow:
         self._describe(f"{lost.reason} **Another agent is sent**: number {lost.attempt + 1}")
         elsewhere, self._ready = self._tries % 2 == 0, False
         sent = await self._send(SendAgent(self._call.call_id, lost, elsewhere))
-        self._attempt = sent.attempt
+        self._attempt, self._sent_at = sent.attempt, workflow.now()
         if sent.state is CallState.OVER:
             self._over = True
         elif sent.state is not CallState.EMPTY:

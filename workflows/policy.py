@@ -144,6 +144,9 @@ LEFT_GRACE = timedelta(seconds=1)
 SENT_PATIENCE = timedelta(seconds=1.5)
 """How long an agent that was sent to a waiting caller may take to appear: most take a third of a second."""
 
+TAKEN_WITHIN = timedelta(seconds=0.8)
+"""An agent that was sent to a host is mostly in the room by then, or LiveKit says that a host has its job."""
+
 CALL_CHECK = timedelta(minutes=5)
 """Between two looks at a call of which nothing is heard: news may have been lost while Temporal was away."""
 

@@ -184,9 +184,9 @@ class CallRepository:
     async def is_alone(self, room: str) -> bool:
         """Whether a caller is in the room, by what LiveKit told last, whose agent should be there too."""
         alone = (CallRow.caller_joined_at.is_not(None), CallRow.caller_left_at.is_(None))
-        statement = select(CallRow.id).where(
-            CallRow.room == room, CallRow.status == CallStatus.ACTIVE, *alone
-        )
+        # One that was lost before it could say that it was there left a call that waits.
+        met = CallRow.status.in_([CallStatus.WAITING, CallStatus.ACTIVE])
+        statement = select(CallRow.id).where(CallRow.room == room, met, *alone)
         return (await self._db_session.execute(statement)).scalar() is not None
 
     async def abandon(self, age: timedelta) -> int:

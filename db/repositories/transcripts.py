@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,8 @@ from db.repositories.counting import CountingRepository
 
 PLATFORM = 0
 """The number of the platform's own event of an attempt: what led to it."""
+
+ROWS_AT_ONCE = 500
 
 CUT = "cut-"
 """How the ids of turns begin that ended with their agent."""
@@ -75,7 +77,8 @@ class TranscriptRepository:
         if not await self._may_write(call_id):
             return
         rows = [{"call_id": call_id} | vars(turn) for turn in turns]
-        await self._db_session.execute(insert(TurnRow).values(rows).on_conflict_do_nothing())
+        for some in _in_parts(rows):
+            await self._db_session.execute(insert(TurnRow).values(some).on_conflict_do_nothing())
 
     async def turns(self, call_id: UUID) -> list[TurnRow]:
         """What was said in a call, in order."""
@@ -87,7 +90,8 @@ class TranscriptRepository:
         if not await self._may_write(call_id):
             return
         rows = [{"call_id": call_id, "attempt": attempt} | vars(event) for event in events]
-        await self._db_session.execute(insert(CallEventRow).values(rows).on_conflict_do_nothing())
+        for some in _in_parts(rows):
+            await self._db_session.execute(insert(CallEventRow).values(some).on_conflict_do_nothing())
 
     async def events(self, call_id: UUID, kind: str | None = None) -> list[CallEventRow]:
         """What happened in a call, in order, or what of one kind."""
@@ -157,3 +161,9 @@ class TranscriptRepository:
         """What is being said now."""
         statement = select(DraftRow).where(DraftRow.call_id == call_id).order_by(DraftRow.at)
         return list((await self._db_session.execute(statement)).scalars())
+
+
+def _in_parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """A statement has no more than 32,767 values, and what waited for Postgres may be more."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield rows[start : start + ROWS_AT_ONCE]

@@ -74,7 +74,8 @@ async def test_a_caller_can_show_the_camera(platform: Platform) -> None:
         await expect(page.get_by_test_id("local-video")).to_have_count(0)
         await page.get_by_test_id("camera").click()
         await expect(page.get_by_test_id("local-video")).to_be_visible()
-        await page.wait_for_function("document.querySelector('[data-testid=local-video]').videoWidth > 0")
+        shown = "() => document.querySelector('[data-testid=local-video]').videoWidth > 0"
+        await page.wait_for_function(shown)  # a function: the page forbids to evaluate text
 
         async def caller() -> Json | None:
             rooms = (await platform.call("GET", f"/api/livekit/rooms?agent={agent['slug']}"))["items"]

@@ -1,4 +1,4 @@
-"""Whoever sends another agent fails amid that: the next try does what is left, and no more."""
+"""Whoever sends another agent does what is needed, and no more: a try before may have come half the way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from livekit import api, rtc
 
-from activities import recovery
+from activities import dispatching
 from activities.recovery import CallActivities
 from common.errors import LiveKitUnreachable
 from common.settings import Settings
@@ -54,13 +54,13 @@ async def test_a_ghost_is_removed_and_the_agent_that_came_meanwhile_stays(
         first = (await caller.agent()).identity
         await settled(platform, token["callId"])
         await ghost.connect(token["url"], _ghost_token(calls.settings, caller.room.name))
-        request = SendAgent(token["callId"], AgentLost(1, "A test takes it for lost."))
+        request = SendAgent(token["callId"], AgentLost(1, "A test takes it for lost.", host="gone"))
 
         async def fail(*_: object) -> None:
             raise LiveKitUnreachable("LiveKit is gone.")
 
         with monkeypatch.context() as patched:
-            patched.setattr(recovery, "_remove", fail)
+            patched.setattr(dispatching, "_remove", fail)
             with pytest.raises(LiveKitUnreachable):
                 await calls.send(request)
         second = (await caller.hears(COMEBACK)).identity
@@ -75,4 +75,21 @@ async def test_a_ghost_is_removed_and_the_agent_that_came_meanwhile_stays(
         call = await settled(platform, token["callId"])
         assert (call["recoveries"], call["status"]) == (1, "active")
     await ghost.disconnect()
+    await platform.stop(agent["id"])
+
+
+async def test_an_agent_that_came_while_another_one_was_to_be_sent_stays(
+    platform: Platform, calls: CallActivities
+) -> None:
+    """The room was looked into and had none; then there was a pause."""
+    agent = await platform.deployed("just-came")
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"], quiet=True) as caller:
+        await caller.hears(GREETING)
+        first = (await caller.agent()).identity
+        await settled(platform, token["callId"])
+        sent = await calls.send(SendAgent(token["callId"], AgentLost(1, "No agent came within 2 s.")))
+        assert (sent.attempt, sent.state) == (1, CallState.GOING)
+        assert (await settled(platform, token["callId"]))["recoveries"] == 0
+        assert [each.identity for each in caller.agents] == [first]
     await platform.stop(agent["id"])

@@ -59,6 +59,7 @@ async def record() -> None:
             headers = {"Authorization": f"Bearer {stack.api_key}"}
             async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
                 await _calls(Platform(stack, http))
+                await _registers_late(Platform(stack, http))
                 await _after(Platform(stack, http))
                 await _live(Platform(stack, http))
                 await _hosts(Platform(stack, http))
@@ -84,6 +85,23 @@ async def _calls(platform: Platform) -> None:
         handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
         await handle.result()
         await _keep(client, name, handle.id)
+    await platform.stop(agent["id"])
+
+
+async def _registers_late(platform: Platform) -> None:
+    """A call to which agents are sent in vain until one registers."""
+    client = await Client.connect(platform.stack.temporal_address)
+    agent = await platform.deployed("late")
+    token = await platform.token(agent["slug"])
+    await platform.stack.stop("runtime")
+    async with calling(token["url"], token["token"]) as caller:
+        await asyncio.sleep(8)
+        await platform.stack.start("runtime")
+        await caller.agent(seconds=30)
+        await asyncio.sleep(3)
+    handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
+    await handle.result()
+    await _keep(client, "call-whose-agent-registers-late", handle.id)
     await platform.stop(agent["id"])
 
 

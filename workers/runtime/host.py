@@ -132,10 +132,10 @@ async def free_the_last(activities: HostActivities, since: datetime) -> None:
         await Salvage(activities.database, activities.settings.bionic_spool).sweep()
         await left_alone.before(activities.host, activities.lease.process)
 
-    # Callers do not wait for a thousand agents to be free: theirs may be on another host as well.
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_agents())
-        group.create_task(_calls())
+    # No caller waits for a thousand agents, for one may be elsewhere already; nor they for a caller.
+    for result in await asyncio.gather(_agents(), _calls(), return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
     # An agent that it was given in its last moment is not known to Postgres until it is slow to register.
     await asyncio.sleep((START_AT_ONCE + FOR_POSTGRES).total_seconds())
     try:
