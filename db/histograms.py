@@ -46,11 +46,13 @@ class Histogram:
         """How many there are."""
         return self.counts.total()
 
-    def percentile(self, share: float) -> float | None:
-        """In seconds, at most 2.5 % off; None where there is nothing."""
-        rank = max(1, math.ceil(share * self.total))
+    def percentiles(self, *shares: float) -> list[float | None]:
+        """For rising shares: in seconds, at most 2.5 % off; None where there is nothing."""
+        found: list[float | None] = []
+        ranks = [max(1, math.ceil(share * self.total)) for share in shares]
+        passed = 0
         for bucket in sorted(self.counts):
-            rank -= self.counts[bucket]
-            if rank <= 0:
-                return float(GROWTH ** (bucket + 0.5))
-        return None
+            passed += self.counts[bucket]
+            while len(found) < len(ranks) and ranks[len(found)] <= passed:
+                found.append(float(GROWTH ** (bucket + 0.5)))
+        return found or [None] * len(shares)

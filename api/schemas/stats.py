@@ -26,7 +26,7 @@ class Percentiles(Answer):
     @classmethod
     def of(cls, histogram: Histogram) -> Percentiles:
         """What a histogram tells."""
-        p50, p95, p99 = (histogram.percentile(share) for share in (0.5, 0.95, 0.99))
+        p50, p95, p99 = histogram.percentiles(0.5, 0.95, 0.99)
         return cls(p50=p50, p95=p95, p99=p99)
 
 
@@ -62,14 +62,14 @@ class Figures(Answer):
     @classmethod
     def of(cls, tally: Tally, **more: Any) -> Any:
         """The answer for some calls; `more` are the fields that a subclass adds."""
-        durations, sums = tally.measure(DURATION), tally.sums
-        stages = {name: Percentiles.of(tally.measure(name)) for name in LATENCIES}
+        durations, sums = tally.measures[DURATION], tally.sums
+        stages = {name: Percentiles.of(tally.measures[name]) for name in LATENCIES}
         return cls(
             calls=tally.calls,
             by_status={status: sums[status] for status in CallStatus},
             average_duration=tally.seconds / durations.total if durations.total else None,
             duration=Percentiles.of(durations),
-            join_time=Percentiles.of(tally.measure(JOIN_TIME)),
+            join_time=Percentiles.of(tally.measures[JOIN_TIME]),
             recovered_calls=sums["recovered"],
             recoveries=sums["recoveries"],
             crashes=sums["crashes"],

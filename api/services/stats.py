@@ -48,7 +48,7 @@ class StatsService:
                 agents=await stats.agents_by_status(),
                 active_calls=await stats.active_calls(),
                 calls_today=await stats.calls_today(),
-                e2e_latency=Percentiles.of(tally.measure(E2E_LATENCY)),
+                e2e_latency=Percentiles.of(tally.measures[E2E_LATENCY]),
             )
         return answer
 

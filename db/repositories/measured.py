@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Double,
     String,
@@ -18,8 +19,8 @@ from sqlalchemy import (
     select,
     true,
     union_all,
-    values,
 )
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import InstrumentedAttribute
 
 from common.status import CallStatus
@@ -88,6 +89,7 @@ def measured(*which: ColumnElement[bool]) -> Subquery:
 
 
 def _named(parts: dict[str, ColumnElement[float]], name: str) -> Any:
+    """A row for each of them. Not as VALUES: SQLAlchemy would compile such a statement each time anew."""
     columns = (column("measure", String), column("seconds", Double))
-    rows = [(literal(measure), seconds) for measure, seconds in parts.items()]
-    return values(*columns, name=name).data(rows).lateral()
+    arrays = (literal(list(parts), ARRAY(String)), array(parts.values()))
+    return func.unnest(*arrays).table_valued(*columns, name=name).render_derived().lateral()

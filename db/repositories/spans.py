@@ -10,6 +10,10 @@ HOURS_KEPT = timedelta(days=8)
 """Calls made earlier are known by the day only."""
 
 
+MOST_PIECES = 3
+"""Of a range: hours, days, hours."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """Whole hours or whole days, one after the other, from `since` until before `until`."""

@@ -50,8 +50,14 @@ def test_pieces_make_up_the_range(one: datetime, other: datetime) -> None:
 
 def test_percentiles_of_a_histogram() -> None:
     histogram = Histogram()
-    assert histogram.percentile(0.5) is None
+    assert histogram.percentiles(0.5)[0] is None
     histogram.add([0, 10], [98, 2])
     assert histogram.total == 100
     low, high = 1.05**0.5, 1.05**10.5
-    assert [histogram.percentile(share) for share in (0, 0.5, 0.98, 0.99, 1)] == [low, low, low, high, high]
+    assert histogram.percentiles(0, 0.5, 0.98, 0.99, 1) == [
+        low,
+        low,
+        low,
+        high,
+        high,
+    ]
