@@ -10,25 +10,20 @@ from livekit import api
 from agents.dispatch import Dispatch
 from common.livekit_server import if_there
 
-_NS_IN_MS = 1_000_000
-
 _GOING_ON = {api.JobStatus.JS_PENDING, api.JobStatus.JS_RUNNING}
 
 
 async def send(
     client: api.LiveKitAPI, room: str, agent_name: str, dispatch: Dispatch, agents: Mapping[str, int]
 ) -> None:
-    """Have LiveKit send an agent, unless it was told already, and take `agents` out, which are lost.
-
-    A try before this one may have come half the way: its agent may be among them. It is known by the time at
-    which it joined, for LiveKit may list its job seconds later.
+    """Have LiveKit send an agent, unless it was told already, and take those of `agents` out that were sent
+    before: they are lost. `agents` are in the room, by identity, with the attempt that sent them.
     """
     known = await client.agent_dispatch.list_dispatch(room)
     before = [each for each in known if not _is(each, dispatch)]
-    told = min((each.state.created_at for each in known if _is(each, dispatch)), default=None)
-    lost = [each for each, joined in agents.items() if told is None or joined < told // _NS_IN_MS]
+    lost = [each for each, attempt in agents.items() if attempt < dispatch.attempt]
     steps = [_remove(client, room, each) for each in lost]
-    if told is None:
+    if len(before) == len(known):
         steps.append(_create(client, room, agent_name, dispatch))
     await asyncio.gather(*steps)
     # An older dispatch may still find an agent, or one that hangs: LiveKit tells its host to end it.

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 
 from livekit.protocol.models import ParticipantInfo
 
+from agents.dispatch import ATTEMPT
 from workflows.call_types import CallState
 
 _CALLERS = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP, ParticipantInfo.Kind.CONNECTOR}
+
+
+def _is_ours(who: ParticipantInfo) -> bool:
+    """Whether it is an agent of this platform, and not one that others have brought along."""
+    return who.kind == ParticipantInfo.Kind.AGENT and who.attributes.get(ATTEMPT, "").isdecimal()
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class Room:
 
     callers: Sequence[str]
     agents: Mapping[str, int]
-    """By identity: when they joined, in milliseconds of LiveKit's clock."""
+    """Ours, by identity: the attempt that sent them."""
     there: bool = True
 
     @classmethod
@@ -27,7 +33,7 @@ class Room:
         there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
         return cls(
             [each.identity for each in there if each.kind in _CALLERS],
-            {each.identity: each.joined_at_ms for each in there if each.kind == ParticipantInfo.Kind.AGENT},
+            {each.identity: int(each.attributes[ATTEMPT]) for each in there if _is_ours(each)},
         )
 
     @property

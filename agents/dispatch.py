@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+ATTEMPT = "bionic.attempt"
+"""The attribute by which an agent in a room tells which dispatch sent it there."""
+
 
 def agent_identity(job_id: str) -> str:
     """How the agent that has a job of LiveKit's is known in its room."""

@@ -13,7 +13,7 @@ from livekit.protocol import agent as lk
 
 from agents.call_job import CallJob
 from agents.capacity import Capacity
-from agents.dispatch import Dispatch, agent_identity
+from agents.dispatch import ATTEMPT, Dispatch, agent_identity
 from agents.jobs import CLOSE_SECONDS, RECORD_SECONDS, JobPool
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,12 @@ class Offers:
             refusal = lk.AvailabilityResponse(job_id=job.id, available=False)
             await self._send(lk.WorkerMessage(availability=refusal))
             return
-        accept = JobAcceptArguments(name=self._call.slug, identity=agent_identity(job.id), metadata="")
+        accept = JobAcceptArguments(
+            name=self._call.slug,
+            identity=agent_identity(job.id),
+            metadata="",
+            attributes={ATTEMPT: str(Dispatch.of(job.metadata).attempt)},
+        )
         expiry = asyncio.get_running_loop().call_later(ASSIGNMENT_SECONDS, self._expire, job.id)
         self._open[job.id] = Offer(job, accept, received, time.time(), expiry)
         self._capacity.hold(job.id)
@@ -120,6 +125,7 @@ class Offers:
             available=True,
             participant_identity=accept.identity,
             participant_name=accept.name,
+            participant_attributes=accept.attributes,
         )
         await self._send(lk.WorkerMessage(availability=answer))
 

@@ -138,6 +138,7 @@ async def test_a_call_is_accepted_launched_and_told_of_to_its_end(livekit: FakeL
         answer = await livekit.offers("J1")
         assert (answer.available, answer.participant_name) == (True, "shop")
         assert answer.participant_identity == "agent-J1"
+        assert answer.participant_attributes == {"bionic.attempt": "1"}
         await livekit.assigns("J1")
         assert (await livekit.hears("update_job")).update_job.status == lk.JobStatus.JS_RUNNING
         info, call, _ended = pool.launched["J1"]

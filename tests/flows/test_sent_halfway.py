@@ -10,6 +10,7 @@ from livekit import api, rtc
 
 from activities import dispatching
 from activities.recovery import CallActivities
+from agents.dispatch import ATTEMPT
 from common.errors import LiveKitUnreachable
 from common.settings import Settings
 from db.engine import Database
@@ -22,7 +23,7 @@ from workflows.call_types import AgentLost, CallState, SendAgent
 
 pytestmark = pytest.mark.integration
 
-GHOST = "agent-AJ_ghost"
+GHOST, INTERPRETER = "agent-AJ_ghost", "interpreter"
 
 
 @pytest.fixture
@@ -37,23 +38,26 @@ async def calls(platform: Platform) -> AsyncIterator[CallActivities]:
     await database.close()
 
 
-def _ghost_token(settings: Settings, room: str) -> str:
+def _agent_token(settings: Settings, room: str, identity: str, **attributes: str) -> str:
     token = api.AccessToken(settings.livekit_api_key, settings.livekit_api_secret.get_secret_value())
     grants = api.VideoGrants(room_join=True, room=room, agent=True)
-    return token.with_identity(GHOST).with_kind("agent").with_grants(grants).to_jwt()
+    token = token.with_identity(identity).with_kind("agent").with_grants(grants)
+    return token.with_attributes(attributes).to_jwt()
 
 
 async def test_a_ghost_is_removed_and_the_agent_that_came_meanwhile_stays(
     platform: Platform, calls: CallActivities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And so does one that others have brought along."""
     agent = await platform.deployed("halfway")
     token = await platform.token(agent["slug"])
-    ghost = rtc.Room()
+    ghost, interpreter = rtc.Room(), rtc.Room()
     async with calling(token["url"], token["token"], quiet=True) as caller:
         await caller.hears(GREETING)
         first = (await caller.agent()).identity
         await settled(platform, token["callId"])
-        await ghost.connect(token["url"], _ghost_token(calls.settings, caller.room.name))
+        for room, identity, mark in ((ghost, GHOST, {ATTEMPT: "1"}), (interpreter, INTERPRETER, {})):
+            await room.connect(token["url"], _agent_token(calls.settings, caller.room.name, identity, **mark))
         request = SendAgent(token["callId"], AgentLost(1, "A test takes it for lost.", host="gone"))
 
         async def fail(*_: object) -> None:
@@ -64,17 +68,18 @@ async def test_a_ghost_is_removed_and_the_agent_that_came_meanwhile_stays(
             with pytest.raises(LiveKitUnreachable):
                 await calls.send(request)
         second = (await caller.hears(COMEBACK)).identity
-        assert second not in {first, GHOST}
+        assert second not in {first, GHOST, INTERPRETER}
         sent = await calls.send(request)
         assert (sent.attempt, sent.state) == (2, CallState.GOING)
 
         async def alone() -> bool:
-            return [each.identity for each in caller.agents] == [second]
+            return {each.identity for each in caller.agents} == {second, INTERPRETER}
 
-        await eventually(alone, "the second agent and nobody else")
+        await eventually(alone, "the second agent, and the one of others")
         call = await settled(platform, token["callId"])
         assert (call["recoveries"], call["status"]) == (1, "active")
-    await ghost.disconnect()
+    for room in (ghost, interpreter):
+        await room.disconnect()
     await platform.stop(agent["id"])
 
 
