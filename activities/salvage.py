@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
+from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents import spool
 from agents.record.journal import Rest, journals, read
 from db.engine import Database, is_away
-from db.repositories.calls import OPEN
+from db.repositories.agents import AgentRepository
 from db.repositories.recoveries import RecoveryRepository
 from db.repositories.transcripts import TranscriptRepository
 
@@ -27,6 +30,9 @@ EVERY_SECONDS = 30.0
 
 BRING_SECONDS = 5.0
 """For one journal: a caller may wait for another agent meanwhile."""
+
+KEPT_AT_LEAST = timedelta(days=1)
+"""An older call that Postgres does not know was there, and was deleted: no config keeps one for less."""
 
 BROKEN = ".broken"
 """What the names of journals end with that will never be taken; someone may want to read them."""
@@ -80,23 +86,35 @@ class Salvage:
         if not rest:
             return
         async with self.database.begin() as db_session:
-            call = await RecoveryRepository(db_session).of_room(rest.head.room)
-            if call is None:
+            call_id = await self._call_of(db_session, rest)
+            if call_id is None:
                 return
-            attempt, transcripts = rest.head.attempt, TranscriptRepository(db_session)
+            attempt, transcripts = rest.agent.attempt, TranscriptRepository(db_session)
             if rest.turns:
-                await transcripts.add_turns(call.call_id, rest.turns)
+                await transcripts.add_turns(call_id, attempt, rest.turns)
             if rest.events:
-                await transcripts.add_events(call.call_id, attempt, rest.events)
+                await transcripts.add_events(call_id, attempt, rest.events)
             spoken = [role for role, draft in rest.drafts.items() if draft is None]
             if spoken:
-                await transcripts.drop_drafts(call.call_id, attempt, spoken)
+                await transcripts.drop_drafts(call_id, attempt, spoken)
             drafts = [draft for draft in rest.drafts.values() if draft is not None]
-            if drafts and call.attempt == attempt and call.status in OPEN:
-                await transcripts.put_drafts(call.call_id, attempt, drafts)
-            elif drafts:
-                await transcripts.add_cut(call.call_id, attempt, drafts)
+            if drafts:
+                await transcripts.put_drafts(call_id, attempt, drafts)
         entries = len(rest.turns) + len(rest.events) + len(drafts)
         logger.info(
-            "the last of a lost agent's record is kept", extra={"room": rest.head.room, "of": entries}
+            "the last of a lost agent's record is kept", extra={"room": rest.agent.room, "of": entries}
         )
+
+    async def _call_of(self, db_session: AsyncSession, rest: Rest) -> UUID | None:
+        """The call, which is made where Postgres was away from its first moment on; None where it is deleted.
+
+        Whether its caller is still there, the reconciler finds out.
+        """
+        recoveries = RecoveryRepository(db_session)
+        known = await recoveries.of_room(rest.agent.room)
+        if known:
+            return known.call_id
+        agent = await AgentRepository(db_session, self.database.box).find(str(rest.agent.agent_id))
+        if agent is None or datetime.now(UTC) - rest.newest > KEPT_AT_LEAST:
+            return None
+        return (await recoveries.joined(rest.agent)).call_id

@@ -48,8 +48,9 @@ async def hold_call(ctx: JobContext) -> None:
     call = CallJob.take_out_of(ctx.job)
     dispatch = Dispatch.of(ctx.job.metadata)
     ledger = Ledger(call.database_url, ctx.job.room.name)
-    journal = Journal.begin(Path(call.spool), ctx.job.room.name, dispatch.attempt) if call.spool else None
-    recorder = CallRecorder(ledger, _agent(call, dispatch, ctx), journal)
+    agent = _agent(call, dispatch, ctx)
+    journal = Journal.begin(Path(call.spool), agent) if call.spool else None
+    recorder = CallRecorder(ledger, agent, journal)
     try:
         await _begin(call, dispatch, ctx, recorder, ledger)
     except Exception as error:

@@ -95,9 +95,11 @@ async def items_before(recorder: CallRecorder, ledger: Ledger) -> list[ChatItem]
 async def load_items(db_session: AsyncSession, call_id: UUID) -> list[ChatItem]:
     """The conversation of a call, from Postgres."""
     transcripts = TranscriptRepository(db_session)
-    turns = [_message(row) for row in await transcripts.turns(call_id)]
-    tools = [item for row in await transcripts.events(call_id, TOOL) for item in _tool(row)]
-    return sorted([*turns, *tools], key=lambda item: item.created_at)
+    turns = [(row.attempt, _message(row)) for row in await transcripts.turns(call_id)]
+    events = await transcripts.events(call_id, TOOL)
+    tools = [(row.attempt, item) for row in events for item in _tool(row)]
+    # By attempt first: agents may have been on hosts whose clocks are apart.
+    return [item for _, item in sorted([*turns, *tools], key=lambda each: (each[0], each[1].created_at))]
 
 
 def _message(row: TurnRow) -> ChatItem:

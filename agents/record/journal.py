@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 from pydantic import TypeAdapter
 
 from agents import spool
+from db.repositories.recoveries import JoinedAgent
 from db.repositories.transcripts import CallEvent, Draft, Turn
 
 logger = logging.getLogger(__name__)
@@ -27,15 +29,7 @@ class Line:
     draft: Draft | None = None
 
 
-@dataclass(frozen=True)
-class Head:
-    """Whose record it is."""
-
-    room: str
-    attempt: int
-
-
-_LINE, _HEAD = TypeAdapter(Line), TypeAdapter(Head)
+_LINE, _AGENT = TypeAdapter(Line), TypeAdapter(JoinedAgent)
 
 
 def line_of(entry: Turn | CallEvent | Draft) -> Line:
@@ -57,13 +51,13 @@ class Journal:
         self._dirty = False
 
     @classmethod
-    def begin(cls, folder: Path, room: str, attempt: int) -> Journal | None:
+    def begin(cls, folder: Path, agent: JoinedAgent) -> Journal | None:
         """An empty one; None where there can't be any."""
-        head = _HEAD.dump_json(Head(room, attempt)).decode() + "\n"
+        head = _AGENT.dump_json(agent).decode() + "\n"
         try:
-            file = spool.begin(folder, room, attempt, SUFFIX, head)
+            file = spool.begin(folder, agent.room, agent.attempt, SUFFIX, head)
         except OSError as error:
-            logger.warning("no journal of this call: %s", error, extra={"room": room})
+            logger.warning("no journal of this call: %s", error, extra={"room": agent.room})
             return None
         return cls(Path(file.name.removesuffix(".new")), file, len(head.encode()))
 
@@ -105,7 +99,8 @@ class Journal:
 class Rest:
     """What a process that is gone had not brought to Postgres."""
 
-    head: Head
+    agent: JoinedAgent
+    """Whose record it is."""
     turns: list[Turn] = field(default_factory=list)
     events: list[CallEvent] = field(default_factory=list)
     drafts: dict[str, Draft | None] = field(default_factory=dict)
@@ -114,11 +109,18 @@ class Rest:
     def __bool__(self) -> bool:
         return bool(self.turns or self.events or self.drafts)
 
+    @property
+    def newest(self) -> datetime:
+        """When the last thing was said or happened that it tells of. Raises ValueError where it is empty."""
+        entries: list[Turn | CallEvent | Draft] = [*self.turns, *self.events]
+        entries += [draft for draft in self.drafts.values() if draft is not None]
+        return max(entry.at for entry in entries)
+
 
 def read(file: IO[str]) -> Rest:
     """What is in a journal; the last line may be cut off. Raises ValueError for a file that is none."""
     first, *lines = file.read().split("\n")[:-1] or [""]
-    rest = Rest(_HEAD.validate_json(first))
+    rest = Rest(_AGENT.validate_json(first))
     for each in lines:
         line = _LINE.validate_json(each)
         if line.turn:

@@ -73,7 +73,7 @@ class Batch:
         """Write it; what is written already stays as it is."""
         transcripts = TranscriptRepository(db_session)
         if self.turns:
-            await transcripts.add_turns(begun.call_id, self.turns)
+            await transcripts.add_turns(begun.call_id, attempt, self.turns)
         if self.events:
             await transcripts.add_events(begun.call_id, attempt, self.events)
         if self.spoken:

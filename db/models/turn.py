@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base
@@ -21,6 +21,8 @@ class TurnRow(Base):
     call_id: Mapped[UUID] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
     item_id: Mapped[str]
     """The chat item's id: the same turn written twice is one row."""
+    attempt: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+    """The dispatch whose agent noted it. A lost agent's last words may be written after those of the next."""
     role: Mapped[str]
     text: Mapped[str]
     at: Mapped[datetime]

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, literal, select
+from sqlalchemy import SmallInteger, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import CallEventRow, DraftRow, TurnRow
+from db.models import CallEventRow, CallRow, DraftRow, TurnRow
+from db.repositories.calls import OPEN
 from db.repositories.counting import CountingRepository
 
 PLATFORM = 0
@@ -72,17 +73,19 @@ class TranscriptRepository:
             self._writable[call_id] = await CountingRepository(self._db_session).before_writing(call_id)
         return self._writable[call_id]
 
-    async def add_turns(self, call_id: UUID, turns: Sequence[Turn]) -> None:
-        """Append turns, in order; one that is written already stays as it is."""
+    async def add_turns(self, call_id: UUID, attempt: int, turns: Sequence[Turn]) -> None:
+        """Append turns of an attempt, in order; one that is written already stays as it is."""
         if not await self._may_write(call_id):
             return
-        rows = [{"call_id": call_id} | vars(turn) for turn in turns]
+        rows = [{"call_id": call_id, "attempt": attempt} | vars(turn) for turn in turns]
         for some in _in_parts(rows):
             await self._db_session.execute(insert(TurnRow).values(some).on_conflict_do_nothing())
 
     async def turns(self, call_id: UUID) -> list[TurnRow]:
         """What was said in a call, in order."""
-        statement = select(TurnRow).where(TurnRow.call_id == call_id).order_by(TurnRow.id)
+        statement = select(TurnRow).where(TurnRow.call_id == call_id)
+        # An agent that ended amid a sentence said nothing after that, whatever is written later.
+        statement = statement.order_by(TurnRow.attempt, TurnRow.item_id.startswith(CUT), TurnRow.id)
         return list((await self._db_session.execute(statement)).scalars())
 
     async def add_events(self, call_id: UUID, attempt: int, events: Sequence[CallEvent]) -> None:
@@ -95,14 +98,20 @@ class TranscriptRepository:
 
     async def events(self, call_id: UUID, kind: str | None = None) -> list[CallEventRow]:
         """What happened in a call, in order, or what of one kind."""
-        statement = select(CallEventRow).where(CallEventRow.call_id == call_id).order_by(CallEventRow.id)
+        mine = CallEventRow.call_id == call_id
+        statement = select(CallEventRow).where(mine).order_by(CallEventRow.attempt, CallEventRow.id)
         if kind:
             statement = statement.where(CallEventRow.kind == kind)
         return list((await self._db_session.execute(statement)).scalars())
 
     async def put_drafts(self, call_id: UUID, attempt: int, drafts: Sequence[Draft]) -> None:
-        """What is being said now, in place of what was; an older attempt has no say."""
+        """What is being said now, in place of what was. Of an agent that does not speak for the call any
+        more, or whose call is over, it is what was said last, and cut off."""
         if not await self._may_write(call_id):
+            return
+        speaks = (CallRow.id == call_id, CallRow.status.in_(OPEN), CallRow.attempt <= attempt)
+        if (await self._db_session.execute(select(CallRow.id).where(*speaks))).scalar() is None:
+            await self._add_cut(call_id, attempt, drafts)
             return
         rows = [{"call_id": call_id, "attempt": attempt} | vars(draft) for draft in drafts]
         statement = insert(DraftRow).values(rows)
@@ -114,14 +123,9 @@ class TranscriptRepository:
         )
         await self._db_session.execute(statement)
 
-    async def add_cut(self, call_id: UUID, attempt: int, drafts: Sequence[Draft]) -> None:
-        """What an agent's people were saying when it was lost, told after another one took the call up."""
-        if not await self._may_write(call_id):
-            return
-        rows = [
-            {"call_id": call_id, "item_id": f"{CUT}{attempt}-{each.role}", "interrupted": True} | vars(each)
-            for each in drafts
-        ]
+    async def _add_cut(self, call_id: UUID, attempt: int, drafts: Sequence[Draft]) -> None:
+        same = {"call_id": call_id, "attempt": attempt, "interrupted": True}
+        rows = [same | {"item_id": f"{CUT}{attempt}-{each.role}"} | vars(each) for each in drafts]
         statement = insert(TurnRow).values(rows)
         text = statement.excluded.text
         statement = statement.on_conflict_do_update(
@@ -152,8 +156,9 @@ class TranscriptRepository:
             .cte("cut")
         )
         item_id = func.concat(literal(CUT), cut.c.attempt, literal("-"), cut.c.role)
-        turns = select(cut.c.call_id, item_id, cut.c.role, cut.c.text, cut.c.at, literal(value=True))
-        columns = ["call_id", "item_id", "role", "text", "at", "interrupted"]
+        whole = (cut.c.role, cut.c.text, cut.c.at, literal(value=True))
+        turns = select(cut.c.call_id, item_id, cut.c.attempt.cast(SmallInteger), *whole)
+        columns = ["call_id", "item_id", "attempt", "role", "text", "at", "interrupted"]
         statement = insert(TurnRow).from_select(columns, turns.order_by(cut.c.at))
         await self._db_session.execute(statement.on_conflict_do_nothing())
 

@@ -55,7 +55,7 @@ async def _call(database: Database, agent_id: object, version: int, **values: ob
                 Turn(f"t{n}", "agent", "Yes.", datetime.now(UTC), e2e_latency=latency)  # type: ignore[arg-type]
                 for n in range(5)
             ]
-            await TranscriptRepository(db_session).add_turns(call_id, turns)
+            await TranscriptRepository(db_session).add_turns(call_id, 1, turns)
         await db_session.execute(update(CallRow).where(CallRow.id == call_id).values(came | values))
 
 

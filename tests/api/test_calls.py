@@ -99,7 +99,7 @@ async def _talk(client: Client, agent: dict[str, Any], call: dict[str, Any]) -> 
         at = datetime.now(UTC)
         hello = Turn("1", "agent", "Hello", at)
         hi = Turn("2", "user", "Hi", at, e2e_latency=1.5, llm_node_ttft=0.2)
-        await TranscriptRepository(db_session).add_turns(call_id, [hello, hi])
+        await TranscriptRepository(db_session).add_turns(call_id, 1, [hello, hi])
 
 
 async def test_a_call_with_its_turns(client: Client) -> None:

@@ -37,7 +37,7 @@ async def make_talk(client: Client, agent: dict[str, Any], age: timedelta, *, ov
             JoinedAgent(call_id, UUID(agent["id"]), 1, token["room"], trace_id=f"trace-{call_id.hex}")
         )
         transcripts = TranscriptRepository(db_session)
-        await transcripts.add_turns(call_id, [Turn("1", "user", "My name is Ada", NOW)])
+        await transcripts.add_turns(call_id, 1, [Turn("1", "user", "My name is Ada", NOW)])
         await transcripts.add_events(call_id, 1, [CallEvent(1, "tool", NOW, {"name": "Ada"})])
         await transcripts.put_drafts(call_id, 1, [Draft("user", "I live in", NOW)])
         if over:
@@ -103,7 +103,7 @@ async def test_what_is_said_too_late_is_not_kept(client: Client, settings: Setti
     await _retention(client, settings).sweep()
     async with platform_of(client).calls.postgres.begin() as db_session:
         transcripts = TranscriptRepository(db_session)
-        await transcripts.add_turns(call_id, [Turn("2", "user", "late", NOW)])
+        await transcripts.add_turns(call_id, 1, [Turn("2", "user", "late", NOW)])
         await transcripts.add_events(call_id, 1, [CallEvent(2, "tool", NOW)])
         await transcripts.put_drafts(call_id, 1, [Draft("user", "late", NOW)])
         await transcripts.keep_drafts(call_id)

@@ -28,7 +28,7 @@ async def _call(client: Client, agent: dict[str, Any], *, over: timedelta | None
     async with platform_of(client).stats.postgres.begin() as db_session:
         await RecoveryRepository(db_session).joined(JoinedAgent(call_id, UUID(agent["id"]), 1, token["room"]))
         turn = Turn("1", "agent", "Hello", datetime.now(UTC), llm_node_ttft=0.25)
-        await TranscriptRepository(db_session).add_turns(call_id, [turn])
+        await TranscriptRepository(db_session).add_turns(call_id, 1, [turn])
         if over is not None:
             await CallRepository(db_session).end(token["room"], "hung up")
             at = datetime.now(UTC) - over

@@ -180,8 +180,8 @@ async def test_a_turn_is_written_once_and_a_call_ends_once(database: Database) -
         again = JoinedAgent(uuid.uuid4(), agent.id, 1, room, trace_id="trace")
         assert await recoveries.joined(again) == Begun(call_id)
         turn = Turn("item_1", "user", "hello", datetime.now(UTC), e2e_latency=0.5)
-        await transcripts.add_turns(call_id, [turn])
-        await transcripts.add_turns(call_id, [turn, Turn("item_2", "agent", "hi", datetime.now(UTC))])
+        await transcripts.add_turns(call_id, 1, [turn])
+        await transcripts.add_turns(call_id, 1, [turn, Turn("item_2", "agent", "hi", datetime.now(UTC))])
         assert [t.text for t in await transcripts.turns(call_id)] == ["hello", "hi"]
         assert await calls.end(room, "left")
         assert not await calls.end(room, "again")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from livekit.agents.llm import ChatMessage
 
 from activities.salvage import Salvage
 from agents import spool
+from agents.record.continuing import load_items
 from agents.record.journal import Journal, journals, read
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder
 from common.keys import make_master_key
+from common.status import CallStatus
 from db.engine import Database
 from db.models import CallEventRow, DraftRow, TurnRow
 from db.repositories.agents import AgentRepository, StoredConfig
@@ -26,12 +29,13 @@ from db.repositories.transcripts import CallEvent, Draft, TranscriptRepository, 
 
 NOW = datetime.now(UTC)
 TURN = Turn("item-1", "user", "Grüezi,\nwhere is my order?", NOW, e2e_latency=0.25)
-EVENT = CallEvent(1, "tool", NOW, {"name": "find", "output": None, "isError": False})
+CALLED = {"callId": "c-1", "name": "find", "arguments": "{}", "output": None, "isError": False}
+EVENT = CallEvent(1, "tool", NOW, CALLED)
 DRAFT = Draft("agent", "It ships", NOW)
 
 
 def _journal(folder: Path, room: str = "call/1", attempt: int = 1) -> Journal:
-    made = Journal.begin(folder, room, attempt)
+    made = Journal.begin(folder, JoinedAgent(uuid4(), uuid4(), 1, room, attempt))
     assert made is not None
     return made
 
@@ -80,7 +84,7 @@ def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
 @pytest.mark.unit
 def test_where_none_can_be_written_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("in the way")
-    assert Journal.begin(tmp_path / "spool", "call-1", 1) is None
+    assert Journal.begin(tmp_path / "spool", JoinedAgent(uuid4(), uuid4(), 1, "call-1")) is None
 
 
 Kept = tuple[Sequence[TurnRow], Sequence[CallEventRow], Sequence[DraftRow]]
@@ -92,24 +96,26 @@ async def _kept(database: Database, call_id: UUID) -> Kept:
         return await found.turns(call_id), await found.events(call_id), await found.drafts(call_id)
 
 
-async def _killed(database: Database, folder: Path) -> JoinedAgent:
-    """An agent that said and heard things, and did not come to tell Postgres."""
+async def _killed(database: Database, folder: Path, *, joined: bool = True) -> JoinedAgent:
+    """An agent that said and heard things, and did not come to tell Postgres; nor that it had `joined`."""
     async with database.begin() as db_session:
         config, slug = StoredConfig({"instructions": "Be kind."}, {}), f"a-{uuid4().hex[:8]}"
         agent = await AgentRepository(db_session, database.box).create("A", slug, config)
         call_id = uuid4()
-        joined = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}")
-        await RecoveryRepository(db_session).joined(joined)
-    journal = _journal(folder, joined.room)
-    ledger = Ledger("postgresql://127.0.0.1:9/away", joined.room)
-    recorder = CallRecorder(ledger, joined, journal)
+        killed = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}")
+        if joined:
+            await RecoveryRepository(db_session).joined(killed)
+    journal = Journal.begin(folder, killed)
+    ledger = Ledger("postgresql://127.0.0.1:9/away", killed.room)
+    recorder = CallRecorder(ledger, killed, journal)
     recorder.draft("user", "where is")
     recorder.add(TURN)
-    recorder.note("tool", {"name": "find", "output": None})
+    recorder.note("tool", CALLED)
     recorder.draft("agent", "It ships today.")
+    assert journal is not None
     journal.close(done=False)
     await ledger.close()
-    return joined
+    return killed
 
 
 @pytest.mark.integration
@@ -122,7 +128,7 @@ async def test_its_host_keeps_the_last_of_a_killed_agents_record(database: Datab
         await salvage.sweep(killed.room, 1)
         (turn,), (event,), (draft,) = await _kept(database, killed.call_id)
         assert (turn.item_id, turn.text, turn.e2e_latency) == (TURN.item_id, TURN.text, 0.25)
-        assert (event.kind, event.data) == ("tool", {"name": "find", "output": None})
+        assert (event.kind, event.data) == ("tool", CALLED)
         assert (draft.role, draft.text) == ("agent", "It ships today.")
     assert journals(tmp_path) == []
 
@@ -137,8 +143,51 @@ async def test_what_is_found_after_another_agent_took_over_lengthens_what_was_cu
         await RecoveryRepository(db_session).take_over(killed.call_id, Loss(1, "It is gone."), NOW)
     await Salvage(database, tmp_path).sweep()
     turns, _, drafts = await _kept(database, killed.call_id)
-    assert [(each.role, each.text) for each in turns] == [("agent", "It ships today."), ("user", TURN.text)]
-    assert (turns[0].interrupted, drafts) == (True, [])
+    assert [(each.role, each.text) for each in turns] == [("user", TURN.text), ("agent", "It ships today.")]
+    assert ([each.interrupted for each in turns], drafts) == ([False, True], [])
+
+
+@pytest.mark.integration
+async def test_what_is_found_after_others_have_spoken_stands_before_their_words(
+    database: Database, tmp_path: Path
+) -> None:
+    killed = await _killed(database, tmp_path)
+    next_turn = replace(TURN, item_id="item-2", text="Hello?", at=NOW - timedelta(seconds=5))
+    async with database.begin() as db_session:
+        await RecoveryRepository(db_session).take_over(killed.call_id, Loss(1, "It is gone."), NOW)
+        await TranscriptRepository(db_session).add_turns(killed.call_id, 2, [next_turn])
+        await TranscriptRepository(db_session).add_events(killed.call_id, 2, [EVENT])
+    await Salvage(database, tmp_path).sweep()
+    turns, events, _ = await _kept(database, killed.call_id)
+    assert [each.text for each in turns] == [TURN.text, "It ships today.", "Hello?"]
+    assert [each.attempt for each in events] == [1, 2, 2]
+    async with database.begin() as db_session:
+        items = await load_items(db_session, killed.call_id)
+    said = [item.text_content for item in items if isinstance(item, ChatMessage)]
+    assert said == [TURN.text, "It ships today.", "Hello?"], "whatever the clocks of their hosts say"
+
+
+@pytest.mark.integration
+async def test_what_was_being_said_as_the_call_ended_is_said(database: Database, tmp_path: Path) -> None:
+    """The process that heard it comes to Postgres only when the call is over there."""
+    killed = await _killed(database, tmp_path)
+    async with database.begin() as db_session:
+        await CallRepository(db_session).end(killed.room, "hung up")
+        await TranscriptRepository(db_session).put_drafts(killed.call_id, 1, [DRAFT])
+    turns, _, drafts = await _kept(database, killed.call_id)
+    assert ([(each.text, each.interrupted) for each in turns], drafts) == ([(DRAFT.text, True)], [])
+
+
+@pytest.mark.integration
+async def test_a_call_that_postgres_never_heard_of_is_kept(database: Database, tmp_path: Path) -> None:
+    """Postgres was away from its first moment to the kill: others sent the agent, without a token of ours."""
+    killed = await _killed(database, tmp_path, joined=False)
+    await Salvage(database, tmp_path).sweep()
+    turns, events, drafts = await _kept(database, killed.call_id)
+    assert ([each.text for each in turns], len(events), len(drafts)) == ([TURN.text], 1, 1)
+    async with database.begin() as db_session:
+        call = await CallRepository(db_session).get(killed.call_id)
+    assert (call.room, call.status, call.attempt) == (killed.room, CallStatus.ACTIVE, 1)
 
 
 @pytest.mark.integration
@@ -176,7 +225,9 @@ async def test_nothing_is_kept_of_an_erased_call_nor_of_one_that_is_not_known(
         await CallRepository(db_session).end(killed.room, "hung up")
         call = await CallRepository(db_session).get(killed.call_id)
         call.transcript_deleted_at = NOW
-    _journal(tmp_path, "nobody-knows").close(done=False)
+    unknown = _journal(tmp_path, "nobody-knows")
+    unknown.add(TURN)
+    unknown.close(done=False)
     await Salvage(database, tmp_path).sweep()
     assert await _kept(database, killed.call_id) == ([], [], [])
     assert journals(tmp_path) == []
