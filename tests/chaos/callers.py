@@ -58,7 +58,9 @@ class Callers(Base):
     async def _stays(self, agent: Subject) -> str:
         if not await self._invariants.is_live(agent):
             return "it is not live"
-        await self._world.keep_call(await self._world.platform.token(agent.slug))
+        token = await self._world.platform.token(agent.slug)
+        breaks = agent.breaks
+        await self._world.keep_call(token, lambda: agent.breaks == breaks)
         return "answered"
 
     # -- trials ------------------------------------------------------------------------------------

@@ -48,14 +48,18 @@ class Invariants:
             while wishes.deleted:
                 await look(lambda: self._is_gone(wishes.deleted[-1]), f"nothing left of {wishes.deleted[-1]}")
                 wishes.deleted.pop()
-        if self.world.call is not None:
-            assert self.world.call.agents, "the call that goes on has lost its agent"
+        if not self.world.orphaned:
+            assert await self.world.look_at_call(), "the call that goes on has lost its agent"
+        await look(self._goes_on, "another agent for the caller who stays")
 
     def can_settle(self, subject: Subject) -> bool:
         """Whether all that the agent needs is there: it may need a host that takes it, if it has none."""
         if self.world.cut and subject.behind_proxy:
             return False
         return bool(self.world.takers) or (subject.steady and not self.world.frozen)
+
+    async def _goes_on(self) -> None:
+        expect(await self.world.look_at_call(), "nobody takes up the call whose host died")
 
     async def is_live(self, subject: Subject) -> bool:
         """Whether it takes calls: its rollout may have failed where that may be."""

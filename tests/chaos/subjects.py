@@ -66,6 +66,8 @@ class Subject:
     before: str | None = None
     """`live` as it was when the newest wish came: what takes calls should that one fail."""
     edits: int = 0
+    breaks: int = 0
+    """How often it was to be stopped, or may have been: a call that loses its agent then ends."""
 
     def __repr__(self) -> str:
         return self.name
@@ -84,6 +86,7 @@ class Subject:
 
     def wished(self, wish: str | None, trial: Trial | None = None) -> None:
         """Something new was wanted of it, or may have been."""
+        self.breaks += wish != "running"
         ended = self.trial is None or self.trial.stays
         self.before, self.live = self.live if ended else None, None
         self.wish, self.trial, self.settled, self.steady = wish, trial, False, False

@@ -8,7 +8,7 @@ import signal
 import tempfile
 import uuid
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -61,6 +61,9 @@ class World:
         """Since when it is known that one acts by it."""
         self.call: Caller | None = None
         """A call that goes on while other things happen."""
+        self.orphaned = False
+        """Whether the host of that call may have died: another agent takes it up where a host is there."""
+        self._can_go_on: Callable[[], bool] = bool
         self._guest_stack = AsyncExitStack()
         self._call_stack = AsyncExitStack()
 
@@ -109,10 +112,11 @@ class World:
     # -- services ----------------------------------------------------------------------------------
 
     async def kill(self, service: str) -> None:
-        """SIGKILL; the stack starts it again. The call that goes on would not survive some of that."""
-        if service in {"livekit", "runtime"}:
-            await self.hang_up()
+        """SIGKILL; the stack starts it again. With LiveKit, every room is gone."""
+        if service == "runtime":
+            await self._orphan_call()
         if service == "livekit":
+            await self.hang_up()
             self.log.forget()
         self.stack.kill(service, signal.SIGKILL)
 
@@ -151,7 +155,7 @@ class World:
         """It ends, by SIGTERM or SIGKILL."""
         assert self.guest is not None
         if number == signal.SIGKILL:
-            await self.hang_up()
+            await self._orphan_call()
             os.killpg(self.guest.pid, signal.SIGKILL)
         else:
             self.guest.send_signal(number)
@@ -190,14 +194,31 @@ class World:
         await self.livekit.mend()
         self.cut = False
 
-    async def keep_call(self, token: Json) -> None:
-        """A caller stays until `hang_up`."""
+    async def keep_call(self, token: Json, can_go_on: Callable[[], bool]) -> None:
+        """A caller stays until `hang_up`; `can_go_on` tells whether another agent may take the call up."""
         self.call = await self._call_stack.enter_async_context(calling(token["url"], token["token"]))
         await self.call.agent()
+        self._can_go_on = can_go_on
+
+    async def _orphan_call(self) -> None:
+        """A host is about to die, maybe with the agent of the call."""
+        if self._can_go_on():
+            self.orphaned = self.call is not None
+        else:
+            await self.hang_up()
+
+    async def look_at_call(self) -> bool:
+        """Whether the caller who stays, if there is one, has an agent, or can have none now."""
+        if self.call is None or self.call.agents:
+            self.orphaned = False
+            return True
+        if self.orphaned and not self._can_go_on():
+            await self.hang_up()  # its agent was stopped while it had none
+        return self.call is None or (self.orphaned and (bool(self.frozen) or not self.hosts))
 
     async def hang_up(self) -> None:
         """The caller who stayed leaves."""
-        self.call = None
+        self.call, self.orphaned = None, False
         await self._call_stack.aclose()
 
     async def heal(self) -> None:
