@@ -38,9 +38,12 @@ HOLD_SECONDS = 0.3
 """How long what is not urgent waits for company: changes of state, and words of an utterance that goes on."""
 
 BREATH_SECONDS = 0.2
-"""How long what is urgent waits. When an utterance is over its answer begins, and a transaction takes ten
-milliseconds of this process: the caller would wait for it. What waits is in the journal: a process that is
-killed loses nothing of it."""
+"""How long what is urgent waits for company."""
+
+ANSWER_SECONDS = 1.0
+"""How long it waits before that for the first words of an answer: a transaction takes ten milliseconds of
+this process, and a caller who has asked something would wait for it. What waits is in the journal: a process
+that is killed loses nothing of it."""
 
 USAGE_SECONDS = 10.0
 """Between two notes of what a call has used so far."""
@@ -101,6 +104,9 @@ class CallRecorder:
         self._usage_noted = 0.0
         self._news, self._urgent = asyncio.Event(), asyncio.Event()
         self._closing = asyncio.Event()
+        self._unasked = asyncio.Event()
+        """Cleared from the caller's last word until the first one of the answer, or the end."""
+        self._unasked.set()
         self._dropped = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -127,6 +133,10 @@ class CallRecorder:
         self._keep(turn)
         self._drafts[turn.role] = None
         self._speaking.pop(turn.role, None)
+        if turn.role == "user":
+            self._unasked.clear()
+        else:
+            self._unasked.set()
         self._wake(urgent=True)
 
     def note(self, kind: str, data: dict[str, Any], at: float | None = None) -> None:
@@ -140,6 +150,8 @@ class CallRecorder:
         """What somebody has said so far of an utterance that goes on."""
         since = self._speaking.setdefault(role, datetime.now(UTC))
         draft = self._drafts[role] = Draft(role, text, since)
+        if role == "agent":
+            self._unasked.set()
         if self._journal:
             self._journal.add(draft)
         self._wake()
@@ -176,6 +188,7 @@ class CallRecorder:
             return
         self._note_usage()
         self._closing.set()
+        self._unasked.set()
         self._wake(urgent=True)
         done = False
         try:
@@ -246,6 +259,7 @@ class CallRecorder:
             self._news.clear()
             await self._news.wait()
         if await _within(HOLD_SECONDS, self._urgent):
+            await _within(ANSWER_SECONDS, self._unasked)
             await _within(BREATH_SECONDS, self._closing)
         return True
 

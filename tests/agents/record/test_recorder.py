@@ -105,19 +105,26 @@ class Paper:
 
 @pytest.mark.unit
 async def test_an_answer_begins_before_the_question_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder_module, "BREATH_SECONDS", 60.0)
+    monkeypatch.setattr(recorder_module, "ANSWER_SECONDS", 60.0)
     paper = Paper()
     recorder = CallRecorder(cast("Ledger", paper), JoinedAgent(uuid.uuid4(), uuid.uuid4(), 1, "room"))
     recorder.joined()
-    recorder.add(_turn(1))
+    question = Turn("question", "user", "Where is my order?", datetime.now(UTC))
+
+    async def written() -> bool:
+        return not recorder._entries
 
     async def begun() -> bool:
         return paper.written == 1
 
+    recorder.add(question)
     await eventually(begun, "the note that the agent has joined")
     assert recorder._entries, "it is not written at once"
+    recorder.draft("agent", "It")
+    await eventually(written, "the question, while it is answered")
+    recorder.add(replace(question, item_id="another"))
     await asyncio.wait_for(recorder.close("caller left"), 5)
-    assert not recorder._entries, "at the end nothing waits"
+    assert await written(), "at the end nothing waits"
 
 
 @pytest.mark.unit
