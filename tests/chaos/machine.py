@@ -27,13 +27,17 @@ from tests.chaos.world import World
 class Machine(People, Callers, Services, Hosts):
     """All rules together."""
 
-    @initialize(target=AGENTS, number=st.integers(0, 2**32))
-    def begin(self, number: int) -> MultipleResults[Subject]:
-        """Two agents, one of them behind the proxy."""
+    @initialize(target=AGENTS, number=st.integers(0, 2**32), stays=st.booleans())
+    def begin(self, number: int, stays: bool) -> MultipleResults[Subject]:
+        """Two agents, one of them behind the proxy, and every other time a caller who stays."""
         # Hypothesis tries the simplest of all runs first: the same step again and again.
         assume(number != 0)
         self._begun = True
-        return multiple(self._new_agent(1, behind_proxy=False), self._new_agent(2, behind_proxy=True))
+        direct, proxied = self._new_agent(1, behind_proxy=False), self._new_agent(2, behind_proxy=True)
+        if stays:
+            self._look()
+            self.a_caller_stays(direct)
+        return multiple(direct, proxied)
 
     @invariant()
     def all_is_well(self) -> None:

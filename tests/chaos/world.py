@@ -26,6 +26,7 @@ from tests.support.hosts import another_host
 from tests.support.platform import Json, Platform
 from tests.support.toxiproxy import Proxy, toxiproxy_runs
 from tests.support.waiting import eventually
+from workflows.policy import HEARTBEAT_TIMEOUT
 
 BOOT_SECONDS = 60.0
 DRAIN_SECONDS = 20
@@ -62,7 +63,7 @@ class World:
         self.call: Caller | None = None
         """A call that goes on while other things happen."""
         self.orphaned = False
-        """Whether the host of that call may have died: another agent takes it up where a host is there."""
+        """Whether a host was lost since it began: it may have had to wait for another agent."""
         self._can_go_on: Callable[[], bool] = bool
         self._guest_stack = AsyncExitStack()
         self._call_stack = AsyncExitStack()
@@ -166,6 +167,8 @@ class World:
 
     async def freeze(self, host: str, seconds: float) -> None:
         """SIGSTOP to a host; the calls in its job processes go on. Returns after `seconds`."""
+        if seconds > HEARTBEAT_TIMEOUT.total_seconds():
+            await self._orphan_call()
         self._signal(host, signal.SIGSTOP)
         self.frozen.add(host)
         await asyncio.sleep(seconds)
@@ -201,7 +204,7 @@ class World:
         self._can_go_on = can_go_on
 
     async def _orphan_call(self) -> None:
-        """A host is about to die, maybe with the agent of the call."""
+        """A host is about to be lost, maybe with the agent of the call."""
         if self._can_go_on():
             self.orphaned = self.call is not None
         else:
@@ -210,7 +213,6 @@ class World:
     async def look_at_call(self) -> bool:
         """Whether the caller who stays, if there is one, has an agent, or can have none now."""
         if self.call is None or self.call.agents:
-            self.orphaned = False
             return True
         if self.orphaned and not self._can_go_on():
             await self.hang_up()  # its agent was stopped while it had none
