@@ -151,12 +151,13 @@ class Workflows:
             return False
 
     async def retry(
-        self, agent_id: str, request: RetryRequest, seen: int | None = None
+        self, agent_id: str, request: RetryRequest, seen: str | None = None
     ) -> DeploymentState | None:
         """Have a failed deployment tried again.
 
-        `seen` numbers the agent's story as the asker knows it: the same wish again, before anything more
-        happened, is one.
+        `seen` names how far the agent's story had come when somebody asked, and what was asked for last: the
+        same wish again, before anything more happened, is one. It must differ after each deploy, also where
+        Postgres has not heard yet what came of that.
 
         Raises:
             NoWorkflow: the agent was never deployed.
@@ -165,7 +166,7 @@ class Workflows:
         return await self._update(agent_id, "retry", request, seen)
 
     async def stop(
-        self, agent_id: str, request: StopRequest, seen: int | None = None
+        self, agent_id: str, request: StopRequest, seen: str | None = None
     ) -> DeploymentState | None:
         """Have every version of the agent stopped; as `retry`. Gently and at once are two wishes."""
         return await self._update(agent_id, "stop", request, seen)
@@ -182,7 +183,7 @@ class Workflows:
             await handle.signal("retire", rpc_timeout=_ACCEPT_TIMEOUT)
 
     async def _update(
-        self, agent_id: str, name: str, request: RetryRequest | StopRequest, seen: int | None
+        self, agent_id: str, name: str, request: RetryRequest | StopRequest, seen: str | None
     ) -> DeploymentState | None:
         how = f"-{request.drain_seconds:g}" if isinstance(request, StopRequest) else ""
         try:

@@ -17,6 +17,7 @@ from common.status import Status
 from db.models import AgentRow, DeploymentKind, DeploymentRow, TransitionRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.deployments import FIRST, DeploymentRepository
+from db.repositories.drifts import DriftRepository
 from db.repositories.history import HistoryRepository
 from db.repositories.pages import Cursor
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
@@ -114,12 +115,12 @@ class DeploymentService:
             Conflict: there is nothing to try again.
             Unavailable: Temporal is away.
         """
-        agent, deployment = await self._current(ref)
+        agent, deployment, seen = await self._current(ref)
         if deployment is not None and _never_taken(deployment):
             # It failed before any workflow heard of it: a new deployment is what trying again means then.
             return await self._again(ref, deployment, actor, note)
         try:
-            state = await self.workflows.retry(str(agent.id), RetryRequest(actor, note), agent.sequence)
+            state = await self.workflows.retry(str(agent.id), RetryRequest(actor, note), seen)
         except NoWorkflow:
             if deployment is None or deployment.sequence > FIRST:
                 raise
@@ -142,7 +143,7 @@ class DeploymentService:
             Conflict: the agent is not deployed.
             Unavailable: Temporal is away.
         """
-        agent, deployment = await self._current(ref)
+        agent, deployment, seen = await self._current(ref)
         seconds = 0.0
         if wanted.drain:
             async with self.postgres.begin() as db_session:
@@ -150,7 +151,7 @@ class DeploymentService:
                 seconds = await self._drain_seconds(agents, agent, fallback=agent.draft)
         request = StopRequest(actor, seconds, wanted.note)
         try:
-            state = await self.workflows.stop(str(agent.id), request, agent.sequence)
+            state = await self.workflows.stop(str(agent.id), request, seen)
         except NoWorkflow:
             if not await self._give_up(agent.id, actor):
                 raise
@@ -186,12 +187,19 @@ class DeploymentService:
         items = [DeploymentAnswer.of(row, transitions, self.settings) for row, transitions in page.items]
         return DeploymentPage(items=items, next_cursor=page.next_cursor)
 
-    async def _current(self, ref: str) -> tuple[AgentRow, DeploymentRow | None]:
+    async def _current(self, ref: str) -> tuple[AgentRow, DeploymentRow | None, str]:
+        """An agent, the deployment that it shows, and a name for how far its story has come.
+
+        The number alone would not do: it grows with what its workflow tells, which may come late, while a
+        deployment is written before its workflow hears of it.
+        """
         async with self.postgres.begin() as db_session:
             agent = await AgentRepository(db_session, self.postgres.box).get(ref)
             if agent.deployment_id is None:
-                return agent, None
-            return agent, await DeploymentRepository(db_session).get(agent.deployment_id)
+                return agent, None, str(agent.sequence)
+            shown = await DeploymentRepository(db_session).get(agent.deployment_id)
+            newest = await DriftRepository(db_session).newest_deployment(agent.id)
+        return agent, shown, f"{agent.sequence}-{newest.id if newest else shown.id}"
 
     async def _replicas_now(self, deployments: DeploymentRepository, agent: AgentRow) -> int:
         return (await deployments.get(agent.deployment_id)).replicas if agent.deployment_id else 1

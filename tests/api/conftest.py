@@ -46,6 +46,8 @@ class FakeWorkflows:
 
     asked: list[tuple[str, Any]] = field(default_factory=list)
     running: set[str] = field(default_factory=set)
+    seen: list[str] = field(default_factory=list)
+    """How far the story had come when each stop and retry was asked for: the same again is the same wish."""
     failure: BionicError | None = None
 
     async def deploy(self, agent_id: str, slug: str, name: str, request: DeployRequest) -> DeploymentState:
@@ -54,15 +56,17 @@ class FakeWorkflows:
         self.running.add(agent_id)
         return DeploymentState(request.deployment_id, request.version, Status.VALIDATING, 1)
 
-    async def retry(self, agent_id: str, request: RetryRequest, seen: int) -> DeploymentState | None:
+    async def retry(self, agent_id: str, request: RetryRequest, seen: str) -> DeploymentState | None:
         """Note the wish."""
         self._ask("retry", request)
+        self.seen.append(seen)
         self._known(agent_id)
         return None
 
-    async def stop(self, agent_id: str, request: StopRequest, seen: int) -> DeploymentState | None:
+    async def stop(self, agent_id: str, request: StopRequest, seen: str) -> DeploymentState | None:
         """Note the wish."""
         self._ask("stop", request)
+        self.seen.append(seen)
         self._known(agent_id)
         return None
 

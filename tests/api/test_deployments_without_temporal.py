@@ -126,6 +126,27 @@ async def test_what_temporal_lost_can_be_stopped_deployed_and_deleted(
     assert (await client.delete(f"/api/agents/{agent['id']}")).status_code == 204
 
 
+async def test_a_stop_after_another_deploy_is_a_wish_of_its_own_before_anything_is_recorded(
+    client: Client, workflows: FakeWorkflows
+) -> None:
+    agent = await make_live(client)
+
+    async def stop() -> None:
+        assert (await client.post(f"/api/agents/{agent['id']}/stop", json={})).status_code == 202
+
+    await stop()
+    await stop()
+    await deploy(client, agent)
+    await stop()
+    workflows.failure = Unavailable(AWAY)  # it may have been taken all the same
+    problem(await client.post(f"/api/agents/{agent['id']}/deploy", json={}), 503)
+    workflows.failure = None
+    await stop()
+    first, again, second, third = workflows.seen
+    assert first == again
+    assert len({first, second, third}) == 3
+
+
 async def test_what_is_being_handed_over_is_not_lost(client: Client, workflows: FakeWorkflows) -> None:
     agent = await make_agent(client)
     await deploy(client, agent)

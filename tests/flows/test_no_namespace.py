@@ -47,15 +47,15 @@ async def test_wishes_are_to_be_sent_again_and_nothing_is_taken_for_not_deployed
         await wishes.deploy(AGENT, "slug", "name", DeployRequest(AGENT, 1, 1, "me", 1.0))
     assert isinstance(caught.value, Unavailable)
     with pytest.raises(NoNamespace):
-        await wishes.retry(AGENT, RetryRequest("me"), 7)
+        await wishes.retry(AGENT, RetryRequest("me"), "7")
     with pytest.raises(NoNamespace):
-        await wishes.stop(AGENT, StopRequest("me", 1.0), 7)
+        await wishes.stop(AGENT, StopRequest("me", 1.0), "7")
     with pytest.raises(NoNamespace):
         await wishes.retire(AGENT)
 
     known = Workflows(await Client.connect(platform.stack.temporal_address))
     with pytest.raises(NoWorkflow):
-        await known.stop(AGENT, StopRequest("me", 1.0), 7)
+        await known.stop(AGENT, StopRequest("me", 1.0), "7")
 
 
 async def test_a_host_keeps_its_agents_and_its_reports(elsewhere: Client) -> None:

@@ -71,7 +71,7 @@ class Busy(Failing):
 
 async def test_a_cancelled_task_ends() -> None:
     client = Silent()
-    task = asyncio.create_task(Workflows(cast("Client", client)).retry("a", RetryRequest("me"), 7))
+    task = asyncio.create_task(Workflows(cast("Client", client)).retry("a", RetryRequest("me"), "7"))
     await client.waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -92,7 +92,7 @@ async def test_a_cancelled_task_ends() -> None:
 )
 async def test_errors_are_ours(error: Exception, expected: type[BionicError]) -> None:
     with pytest.raises(expected) as caught:
-        await Workflows(cast("Client", Busy(error, serves=False))).retry("a", RetryRequest("me"), 7)
+        await Workflows(cast("Client", Busy(error, serves=False))).retry("a", RetryRequest("me"), "7")
     assert type(caught.value) is expected
 
 
@@ -111,9 +111,9 @@ async def test_a_deploy_that_a_busy_temporal_may_have_taken_is_no_refusal(
 async def test_a_wish_that_temporal_has_may_still_happen_and_says_so(name: str) -> None:
     wishes = Workflows(cast("Client", Busy(WorkflowUpdateRPCTimeoutOrCancelledError(), serves=True)))
     asked = (
-        wishes.stop("a", StopRequest("me", 1.0), 7)
+        wishes.stop("a", StopRequest("me", 1.0), "7")
         if name == "stop"
-        else wishes.retry("a", RetryRequest("me"), 7)
+        else wishes.retry("a", RetryRequest("me"), "7")
     )
     with pytest.raises(Unanswered, match="it may still happen"):
         await asked
