@@ -66,7 +66,7 @@ class Redeploying:
         if row.sequence == FIRST:
             return await self.unheard(agent, row)
         await self._check(place)
-        again = replace(await self._request(agent, row, row.sequence + 1), actor=RECONCILER)
+        again = replace(await self._request(agent, row, row.sequence + 1), actor=RECONCILER, note=LOST)
         if agent.live_deployment_id:
             again = replace(again, canary=[])
         await self._hand_over(agent, again)
@@ -134,9 +134,10 @@ class Redeploying:
 
     async def _request(self, agent: AgentRow, row: DeploymentRow, sequence: int) -> DeployRequest:
         async with self.database.begin() as db_session:
-            started = await DeploymentRepository(db_session).replicas_started(agent.id)
-        seen = Seen(agent.sequence, started, sequence)
-        return request_of(row, self.settings.bionic_drain_seconds, seen)
+            deployments = DeploymentRepository(db_session)
+            seen = Seen(agent.sequence, await deployments.replicas_started(agent.id), sequence)
+            note = await deployments.note(row.id)
+        return request_of(row, self.settings.bionic_drain_seconds, seen, note)
 
     async def _hand_over(self, agent: AgentRow, request: DeployRequest) -> None:
         await self.wishes.deploy(str(agent.id), agent.slug, agent.name, request, lost=True)

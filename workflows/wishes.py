@@ -65,8 +65,11 @@ class Written(Protocol):
     def drain_seconds(self) -> float | None: ...
 
 
-def request_of(row: Written, drain_seconds: float, seen: Seen) -> DeployRequest:
-    """What the agent's workflow is asked for; `drain_seconds` is for those that were written without."""
+def request_of(row: Written, drain_seconds: float, seen: Seen, note: str | None = None) -> DeployRequest:
+    """What the agent's workflow is asked for; `drain_seconds` is for those that were written without.
+
+    `note` is why somebody asked for it.
+    """
     return DeployRequest(
         str(row.id),
         row.version,
@@ -77,6 +80,7 @@ def request_of(row: Written, drain_seconds: float, seen: Seen) -> DeployRequest:
         promptly=True,
         tells_replicas=True,
         canary=[CanaryStep(**step) for step in row.canary or []],
+        note=note,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -88,7 +88,7 @@ class DeploymentService:
             agent, uuid4(), version.number, replicas, actor, kind, steps, drain_seconds, wanted.note
         )
         seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
-        request = replace(request_of(row, drain_seconds, seen), note=wanted.note)
+        request = request_of(row, drain_seconds, seen, wanted.note)
         return Accepted(agent.id, agent.slug, agent.name, row, first, request, before)
 
     async def start(self, accepted: Accepted) -> DeploymentAnswer:

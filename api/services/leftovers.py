@@ -38,8 +38,10 @@ class Leftovers:
         """Whether the agent's workflow has it now. One that it refuses keeps no other one waiting."""
         postgres, settings = self.deployments.postgres, self.deployments.settings
         async with postgres.begin() as db_session:
-            started = await DeploymentRepository(db_session).replicas_started(agent.id)
-        request = request_of(row, settings.bionic_drain_seconds, Seen(agent.sequence, started))
+            deployments = DeploymentRepository(db_session)
+            seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
+            note = await deployments.note(row.id)
+        request = request_of(row, settings.bionic_drain_seconds, seen, note)
         try:
             await self.deployments.workflows.deploy(str(agent.id), agent.slug, agent.name, request)
         except Conflict as error:

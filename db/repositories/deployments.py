@@ -165,6 +165,13 @@ class DeploymentRepository:
         )
         return list((await self._db_session.execute(statement)).scalars())
 
+    async def note(self, deployment_id: UUID) -> str | None:
+        """Why somebody asked for it, in their words: the reason of its first transition."""
+        statement = select(TransitionRow.reason).where(
+            TransitionRow.deployment_id == deployment_id, TransitionRow.sequence == FIRST
+        )
+        return (await self._db_session.execute(statement)).scalar_one_or_none()
+
     async def record(self, deployment_id: UUID, transitions: list[NewTransition]) -> int | None:
         """Write transitions, in order; the same ones again change nothing.
 

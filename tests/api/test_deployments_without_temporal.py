@@ -158,7 +158,7 @@ async def test_what_is_being_handed_over_is_not_lost(client: Client, workflows: 
 
 async def test_what_a_crash_left_behind_is_started_once(client: Client, workflows: FakeWorkflows) -> None:
     agent = await make_agent(client)
-    deployment = await deploy(client, agent)
+    deployment = await deploy(client, agent, note="Longer days.")
     leftovers = Leftovers(platform_of(client).deployments)
 
     async def started() -> int:
@@ -173,5 +173,7 @@ async def test_what_a_crash_left_behind_is_started_once(client: Client, workflow
             update(DeploymentRow).where(DeploymentRow.id == deployment["id"]).values(created_at=old)
         )
     assert await started() == 1
+    (request,) = (each for each in deploys(workflows) if each.deployment_id == deployment["id"])
+    assert (request.actor, request.note) == ("api-key", "Longer days.")
     await report(client, agent, Status.STARTING, live=False)
     assert await started() == 0
