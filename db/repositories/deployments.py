@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import CTE, func, literal, select, update
+from sqlalchemy import CTE, and_, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -72,6 +72,7 @@ _OF_A_TRANSITION = (
     TransitionRow.reason,
     TransitionRow.attempt,
 )
+_OF_THE_MOMENT = ("status", "at", "actor", "reason", "attempt")
 _OF_A_REPLICA = [each.name for each in fields(ReplicaState) if each.name != "id"]
 
 
@@ -179,10 +180,7 @@ class DeploymentRepository:
         """
         if not transitions:
             return None
-        rows = [{"deployment_id": deployment_id} | vars(new) for new in transitions]
-        written = insert(TransitionRow).values(rows).on_conflict_do_nothing()
-        new = written.returning(*_OF_A_TRANSITION).cte("new")
-        await self._db_session.execute(select(new.c.sequence).add_cte(_of_transitions(new)))
+        await self.tell(deployment_id, transitions)
         newest = transitions[-1]
         statement = (
             update(DeploymentRow)
@@ -194,6 +192,24 @@ class DeploymentRepository:
             .execution_options(synchronize_session=False)
         )
         return (await self._db_session.execute(statement)).scalar_one_or_none()
+
+    async def tell(self, deployment_id: UUID, transitions: list[NewTransition]) -> None:
+        """Write transitions with their events, and not how the deployment is now; again, they change nothing.
+
+        While the deployment stands at its first one, others take the place of what was said for want of a
+        workflow: there is one after all.
+        """
+        insertion = insert(TransitionRow)
+        untold = exists().where(DeploymentRow.id == deployment_id, DeploymentRow.sequence == FIRST)
+        written = insertion.values(
+            [{"deployment_id": deployment_id} | vars(new) for new in transitions]
+        ).on_conflict_do_update(
+            index_elements=["deployment_id", "sequence"],
+            set_={name: insertion.excluded[name] for name in _OF_THE_MOMENT},
+            where=and_(TransitionRow.status != insertion.excluded.status, untold),
+        )
+        new = written.returning(*_OF_A_TRANSITION).cte("new")
+        await self._db_session.execute(select(new.c.sequence).add_cte(_of_transitions(new)))
 
     async def show_agent(self, agent_id: UUID, view: AgentView) -> None:
         """Write how the agent is on the whole, unless something newer is written already."""

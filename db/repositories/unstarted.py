@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from common.status import Status
-from db.models import AgentRow, DeploymentRow, ReplicaRow, TransitionRow
-from db.repositories.deployments import FIRST
+from db.models import AgentRow, DeploymentRow, ReplicaRow
+from db.repositories.deployments import FIRST, DeploymentRepository, NewTransition
 
 _TERMINAL = [status for status in Status if status.terminal]
 
@@ -40,17 +40,23 @@ class UnstartedRepository:
     async def fail(self, deployment_id: UUID, reason: str, before: AgentBefore) -> bool:
         """Mark a deployment failed, and show the agent as it was; tells whether nothing had been recorded.
 
+        Its number stays: should a workflow have taken it after all, what that tells is newer.
+
         An agent that serves calls goes on doing so: only where nothing is live is the agent failed itself.
         """
         failed = (
             update(DeploymentRow)
             .where(DeploymentRow.id == deployment_id, DeploymentRow.sequence == FIRST)
             .values(status=Status.FAILED, reason=reason)
-            .returning(DeploymentRow.agent_id)
+            .returning(DeploymentRow.agent_id, DeploymentRow.actor, DeploymentRow.attempt)
+            .execution_options(synchronize_session=False)
         )
-        agent_id = (await self._db_session.execute(failed)).scalar_one_or_none()
-        if agent_id is None:
+        found = (await self._db_session.execute(failed)).one_or_none()
+        if found is None:
             return False
+        agent_id, actor, attempt = found
+        news = NewTransition(FIRST + 1, datetime.now(UTC), Status.FAILED, actor, reason, attempt)
+        await DeploymentRepository(self._db_session).tell(deployment_id, [news])
         values: dict[str, object] = {"status": Status.FAILED, "last_error": reason}
         if before.live_version is not None:
             values |= {"status": before.status, "deployment_id": before.deployment_id}
@@ -63,26 +69,17 @@ class UnstartedRepository:
 
         The agent must be locked. Its next workflow counts its reports from the beginning.
         """
-        lost = (
-            update(DeploymentRow)
+        deployments = DeploymentRepository(self._db_session)
+        going_on = (
+            select(DeploymentRow)
             .where(DeploymentRow.agent_id == agent.id, DeploymentRow.status.not_in(_TERMINAL))
-            .values(status=Status.STOPPED, reason=reason, sequence=DeploymentRow.sequence + 1)
-            .returning(DeploymentRow.id, DeploymentRow.sequence, DeploymentRow.attempt)
-            .execution_options(synchronize_session=False)
+            .with_for_update()
         )
-        stopped = (await self._db_session.execute(lost)).all()
-        for deployment_id, sequence, attempt in stopped:
-            self._db_session.add(
-                TransitionRow(
-                    deployment_id=deployment_id,
-                    sequence=sequence,
-                    status=Status.STOPPED,
-                    at=datetime.now(UTC),
-                    actor=actor,
-                    reason=reason,
-                    attempt=attempt,
-                )
+        for row in (await self._db_session.execute(going_on)).scalars().all():
+            end = NewTransition(
+                row.sequence + 1, datetime.now(UTC), Status.STOPPED, actor, reason, row.attempt
             )
+            await deployments.record(row.id, [end])
         agent.status, agent.last_error = Status.STOPPED, reason
         agent.live_version = agent.live_deployment_id = None
         agent.canary_version = agent.canary_deployment_id = agent.canary_percent = None
