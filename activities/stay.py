@@ -276,7 +276,7 @@ class Stay:
     def _welcome(self, *, connected: bool) -> None:
         """Let those hear of the agent who waited for it, whenever it comes to be registered."""
         if connected and not self._connected:
-            self._host.waiting.registered(UUID(self._replica.agent_id))
+            self._host.waiting.registered(UUID(self._replica.agent_id), self._replica.version)
         self._connected = connected
 
     async def _report_connection(self, agent: HostedAgent, credentials: LiveKitCredentials) -> None:

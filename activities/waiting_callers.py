@@ -1,7 +1,8 @@
 """Callers who wait while an agent of theirs registers: their calls hear of it, and send for it at once.
 
 LiveKit drops a dispatch for which nobody is registered. Without this, the call would send another one when
-its patience is over; after some tries in vain, that is ten seconds.
+its patience is over; after some tries in vain, that is ten seconds. A call is sent the version that takes
+calls: that another one registers is no news to it, until that one takes over.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from common.errors import BionicError
 from db.engine import Database
 from db.repositories.recoveries import CarriedCall, RecoveryRepository
 from workflows.call_wishes import CallNews
+from workflows.policy import START_PATIENCE
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +28,13 @@ MOST = 1000
 
 AT_ONCE = 16
 TRY_SECONDS = 1.0
-"""Between two tries while Postgres is away."""
+"""Between two tries while Postgres is away, and between two looks whether a version takes calls by now."""
+
+ROLLOUT_SECONDS = START_PATIENCE.total_seconds()
+"""A version registers before it takes calls: once all its replicas have, or never."""
+
+Version = tuple[UUID, int]
+"""Of an agent."""
 
 
 class WaitingCallers:
@@ -34,13 +42,16 @@ class WaitingCallers:
 
     def __init__(self, database: Database, news: CallNews, patience_seconds: float) -> None:
         self._database, self._news, self._patience_seconds = database, news, patience_seconds
-        self._agents: set[UUID] = set()
-        """That have registered since the last look; no more than a host carries."""
+        self._versions: dict[Version, float] = {}
+        """That are to be looked at, and when they registered; no more than a host carries."""
         self._registered = asyncio.Event()
 
-    def registered(self, agent_id: UUID) -> None:
-        """An agent is registered with LiveKit. Never waits."""
-        self._agents.add(agent_id)
+    def registered(self, agent_id: UUID, version: int) -> None:
+        """A version of an agent is registered with LiveKit. Never waits."""
+        self._look_at({(agent_id, version): asyncio.get_running_loop().time()})
+
+    def _look_at(self, versions: dict[Version, float]) -> None:
+        self._versions |= versions
         self._registered.set()
 
     async def keep(self) -> None:
@@ -48,18 +59,31 @@ class WaitingCallers:
         while True:
             await self._registered.wait()
             self._registered.clear()
-            agents, self._agents = self._agents, set()
+            versions, self._versions = self._versions, {}
             try:
                 async with self._database.begin() as db_session:
-                    calls = await RecoveryRepository(db_session).waiting_for(agents, MOST)
+                    agents = {agent_id for agent_id, _ in versions}
+                    found = await RecoveryRepository(db_session).waiting_for(agents, MOST)
             except (SQLAlchemyError, OSError) as error:
                 logger.warning("callers who wait can't be found yet: %s", type(error).__name__)
-                self._agents |= agents
-                self._registered.set()
+                self._look_at(versions | self._versions)
                 await asyncio.sleep(TRY_SECONDS)
                 continue
+            calls = [call for call, wanted in found if (call.agent_id, wanted) in versions]
+            self._look_later(versions, {(call.agent_id, wanted) for call, wanted in found})
             turn = asyncio.Semaphore(AT_ONCE)
             await asyncio.gather(*(self._tell(call, turn) for call in calls))
+
+    def _look_later(self, versions: dict[Version, float], wanted: set[tuple[UUID, int | None]]) -> None:
+        """Callers wait for other versions than some of these, which may take over in a moment."""
+        loop, agents = asyncio.get_running_loop(), {agent_id for agent_id, _ in wanted}
+        early = {
+            each: since
+            for each, since in versions.items()
+            if each[0] in agents and each not in wanted and loop.time() - since < ROLLOUT_SECONDS
+        }
+        if early:
+            loop.call_later(TRY_SECONDS, self._look_at, early)
 
     async def _tell(self, call: CarriedCall, turn: asyncio.Semaphore) -> None:
         try:

@@ -185,10 +185,15 @@ class RecoveryRepository:
             statement = statement.where(CallRow.id.in_(only))
         return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
 
-    async def waiting_for(self, agents: Collection[UUID], limit: int) -> Sequence[CarriedCall]:
-        """The open calls of these agents whose caller waits for one of them; the oldest first."""
-        statement = _waiting(limit).where(CallRow.agent_id.in_(agents))
-        return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
+    async def waiting_for(
+        self, agents: Collection[UUID], limit: int
+    ) -> Sequence[tuple[CarriedCall, int | None]]:
+        """The open calls of these agents whose caller waits for one, with the version that they would be sent
+        now; the oldest first."""
+        own = (CallRow.version == AgentRow.canary_version, CallRow.version)
+        wanted = case(own, else_=AgentRow.live_version)
+        statement = _waiting(limit).where(CallRow.agent_id.in_(agents)).add_columns(wanted)
+        return [(CarriedCall(*row[:-1]), row[-1]) for row in await self._db_session.execute(statement)]
 
     async def on_host(self, host: str, process: str, *, gone: bool) -> Sequence[CarriedCall]:
         """The open calls that a host holds: of its process `process`, which is `gone`, or of any other."""
