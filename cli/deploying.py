@@ -19,8 +19,10 @@ from cli.watching import RUN, STOP, Goal, Watch, Watched
 from common.status import Status
 
 _RUN_SECONDS = 180.0
-_STOP_SECONDS = 3900.0
-"""Running calls may go on for an hour, unless the platform says otherwise."""
+_STOP_MARGIN = 300.0
+"""Of a stop, beyond the time for which running calls may go on."""
+_DRAIN_SECONDS = 3600.0
+"""That time, where a platform that is older than this command line does not tell."""
 _RECENT = 50
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until it is done; else return at once.")]
@@ -125,7 +127,15 @@ def stop(
     *,
     now: Annotated[bool, typer.Option("--now", help="End running calls; else they may finish.")] = False,
     wait: Wait = True,
-    timeout: Timeout = _STOP_SECONDS,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="S",
+            min=1,
+            help="Seconds to watch; else five minutes more than calls may go on. What was asked for goes on.",
+        ),
+    ] = None,
 ) -> None:
     """Run no version any more: no new calls, and nothing left once the running ones are over."""
     Order(session, slug, "stop", STOP, timeout).carry_out(
@@ -138,10 +148,17 @@ def _given(body: Json) -> Json:
     return {name: value for name, value in body.items() if value is not None}
 
 
+def _patience(stopped: Json) -> float:
+    """How long to watch what was stopped."""
+    drains = stopped.get("drainSeconds")
+    return _STOP_MARGIN + (drains if isinstance(drains, int | float) else _DRAIN_SECONDS)
+
+
 class Order:
     """One wish: sent, watched, and told how it ended."""
 
-    def __init__(self, session: Session, slug: str, verb: str, goal: Goal, timeout: float) -> None:
+    def __init__(self, session: Session, slug: str, verb: str, goal: Goal, timeout: float | None) -> None:
+        """Without a `timeout` a stop is watched for longer than calls may go on, by what the API says."""
         self._api, self._out = session.api, session.out
         self._slug, self._verb, self._goal, self._timeout = slug, verb, goal, timeout
 
@@ -150,9 +167,10 @@ class Order:
         try:
             with heeded() as interrupts:
                 known = self._known() if wait and self._verb in {"retry", "stop"} else {}
-                watch = Watch(self._api, self._out, self._goal, self._timeout, interrupts)
+                watch = Watch(self._api, self._out, self._goal, self._timeout or 0.0, interrupts)
                 deployment = self._api.post(path_to("agents", self._slug, self._verb), body)
                 if wait:
+                    watch.timeout = self._timeout or _patience(deployment)
                     title, old = self._title(deployment), known.get(deployment.get("id"), 0)
                     watched = watch.until_settled(deployment, title, old)
         except KeyboardInterrupt:
@@ -211,7 +229,7 @@ class Order:
         return ExitCode.FAILED
 
     def _late(self, subject: str, watched: Watched) -> None:
-        status, limit = words.plain(watched.deployment.get("status")), times.lasted(self._timeout)
+        status, limit = words.plain(watched.deployment.get("status")), times.lasted(watched.seconds)
         problem = f"{subject} is {status} after {limit}, not {self._goal.reached}. It goes on by itself."
         note(self._out.errors, problem, indent=0, style="red")
         self._out.say("  What it may wait for: bionic health. To watch longer: --timeout")

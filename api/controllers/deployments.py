@@ -17,6 +17,7 @@ from api.schemas.deployments import (
     RegisterBody,
     RetryBody,
     RollbackBody,
+    StopAnswer,
     StopBody,
 )
 from api.slugs import is_uuid
@@ -77,8 +78,8 @@ class DeploymentController(Controller):
         actor: TheActor,
         agent_id: FromPath[str],
         data: JSONBody[StopBody | None] = None,
-    ) -> DeploymentAnswer:
-        """Run no version any more; with `drain`, running calls may end in peace."""
+    ) -> StopAnswer:
+        """Run no version any more; with `drain`, running calls may end in peace, within `drainSeconds`."""
         return await platform.deployments.stop(agent_id, actor, data or StopBody())
 
     @get("/agents/{agent_id:str}/deployments", operation_id="listDeployments")

@@ -164,6 +164,12 @@ class DeploymentAnswer(Answer):
         )
 
 
+class StopAnswer(DeploymentAnswer):
+    """The deployment that is stopped. Its calls may go on for `drain_seconds` at most."""
+
+    drain_seconds: float
+
+
 class DeploymentPage(Answer):
     """A page of an agent's deployments, newest first."""
 

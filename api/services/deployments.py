@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents.config import join_secrets, missing_secrets
 from api.postgres import Postgres
-from api.schemas.deployments import DeployBody, DeploymentAnswer, DeploymentPage, StopBody
+from api.schemas.deployments import DeployBody, DeploymentAnswer, DeploymentPage, StopAnswer, StopBody
 from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
 from common.status import Status
@@ -134,7 +134,7 @@ class DeploymentService:
         wanted = DeployBody(version=deployment.version, note=note)
         return await self.deploy(ref, wanted, actor, DeploymentKind(deployment.kind))
 
-    async def stop(self, ref: str, actor: str, wanted: StopBody) -> DeploymentAnswer:
+    async def stop(self, ref: str, actor: str, wanted: StopBody) -> StopAnswer:
         """Run no version of the agent any more.
 
         Where Temporal has lost the agent's workflow, nothing keeps it up: it is marked stopped at once.
@@ -156,7 +156,8 @@ class DeploymentService:
             if not await self._give_up(agent.id, actor):
                 raise
             state = None
-        return await self.show(_shown(state, deployment), state)
+        shown = await self.show(_shown(state, deployment), state)
+        return StopAnswer(**dict(shown), drain_seconds=seconds)
 
     async def _give_up(self, agent_id: UUID, actor: str) -> bool:
         """Mark an agent stopped of which Temporal knows nothing; False when it is down or not up yet."""

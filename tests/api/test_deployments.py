@@ -125,6 +125,7 @@ async def test_stop(client: Client, workflows: FakeWorkflows, body: dict[str, bo
     agent = await make_live(client)
     response = await client.post(f"/api/agents/{agent['id']}/stop", json=body)
     assert response.status_code == 202
+    assert response.json()["drainSeconds"] == seconds
     assert workflows.asked[-1] == ("stop", StopRequest("api-key", seconds))
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import httpx
 import pytest
 
+from cli import deploying, watching
 from cli.watching import Watch
 from tests.cli.conftest import AGENT, Bionic, FakeApi, Json, deployment, ok, problem, transition
 
@@ -148,6 +149,49 @@ def test_a_stop_waits_until_nothing_is_left(api: FakeApi, bionic: Bionic) -> Non
     assert "shop version 3 is stopped after" in ended.out
     assert bionic("stop", "shop", "--now", "--no-wait").code == 0
     assert api.bodies() == [{"drain": True}, {"drain": False}]
+
+
+@pytest.mark.parametrize(
+    ("told", "given", "ends", "code"),
+    [
+        ({"drainSeconds": 86_400.0}, (), 86_000, 0),
+        ({"drainSeconds": 86_400.0}, (), 87_000, 1),
+        ({"drainSeconds": 86_400.0}, ("--timeout", "10"), 60, 1),
+        ({"drainSeconds": 0.0}, ("--now",), 290, 0),
+        ({"drainSeconds": 0.0}, ("--now",), 310, 1),
+        ({}, (), 3_890, 0),
+        ({}, (), 3_910, 1),
+    ],
+)
+def test_a_stop_is_watched_for_longer_than_calls_may_go_on(
+    api: FakeApi,
+    bionic: Bionic,
+    monkeypatch: pytest.MonkeyPatch,
+    told: Json,
+    given: tuple[str, ...],
+    ends: float,
+    code: int,
+) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    draining = [*RUNNING["transitions"], transition(5, "draining")]
+
+    def show(_: httpx.Request) -> httpx.Response:
+        return ok(deployment(*draining, *([transition(8, "stopped")] if now >= ends else [])))
+
+    monkeypatch.setattr(watching, "_FIRST_PAUSE", 1.0)
+    monkeypatch.setattr(watching, "_LONGEST_PAUSE", 60.0)  # a day is soon over
+    monkeypatch.setattr(deploying, "Watch", partial(Watch, clock=lambda: now, sleep=sleep))
+    api.on(HISTORY, ok({"items": [RUNNING], "nextCursor": None}))
+    api.on("POST /api/agents/shop/stop", ok(RUNNING | {"status": "draining"} | told, 202))
+    api.on(SHOW, show)
+    ended = bionic("stop", "shop", *given)
+    assert ended.code == code, ended.err
+    assert ("is stopped after" in ended.out) == (code == 0)
 
 
 def test_rollback_names_a_version_or_none(api: FakeApi, bionic: Bionic) -> None:
