@@ -23,7 +23,7 @@ from common.errors import LiveKitError, NotFound
 from common.livekit import LiveKitCredentials
 from common.livekit_server import if_there, livekit_server
 from common.settings import Settings
-from common.status import CallStatus
+from common.status import CallStatus, Status
 from db.engine import Database
 from db.models import AgentRow, CallRow
 from db.repositories.agents import AgentRepository
@@ -32,7 +32,7 @@ from db.repositories.hosts import HostRepository
 from db.repositories.placements import PlacementRepository
 from db.repositories.recoveries import Loss, RecoveryRepository
 from db.repositories.transcripts import TranscriptRepository
-from workflows.call_types import GOES_ON, CallSight, CallState, GiveUp, SendAgent, Sent
+from workflows.call_types import GOES_ON, AgentLost, CallSight, CallState, GiveUp, SendAgent, Sent
 from workflows.policy import HEARTBEAT_TIMEOUT, NO_SHOW
 
 logger = logging.getLogger(__name__)
@@ -137,13 +137,21 @@ class CallActivities:
             return Sent(found.call.attempt, room.state)
         version = _version(found)
         if version is None:
-            return Sent(found.call.attempt, CallState.ALONE, _reason(found))
+            return await self._without_version(found, request.lost)
         dispatch = await self._take_over(found.call, request)
         if dispatch.attempt == request.lost.attempt + 1:
             name = f"{found.agent.slug}@v{version}"
             async with livekit_server(found.credentials, self.http) as client:
                 await dispatching.send(client, found.call.room, name, dispatch, room.agents)
         return Sent(dispatch.attempt, CallState.GOING)
+
+    async def _without_version(self, found: Standing, lost: AgentLost) -> Sent:
+        """No version can go on with a call: that is trouble, unless its agent was stopped."""
+        attempt = found.call.attempt
+        if not _was_stopped(found, lost):
+            return Sent(attempt, CallState.ALONE, _reason(found))
+        await self._end(found)
+        return Sent(attempt, CallState.OVER)
 
     async def _end(self, found: Standing) -> None:
         """End a call with its agent, which was stopped for good and on purpose.
@@ -243,6 +251,16 @@ def _version(found: Standing) -> int | None:
     if own is not None and own == agent.canary_version:
         return own
     return None if found.moved else agent.live_version
+
+
+def _was_stopped(found: Standing, lost: AgentLost) -> bool:
+    """Whether a call's agent has left because it was stopped, though its host has not said so yet.
+
+    A host tells of a crash before LiveKit says that the agent left; of an agent that it ended, once its
+    process is gone. That takes seconds where the last words can't be written.
+    """
+    stopped = found.agent.status in {Status.DRAINING, Status.STOPPED} and not found.moved
+    return stopped and found.call.status == CallStatus.ACTIVE and lost.host is None and not lost.crashed
 
 
 def _reason(found: Standing) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
 import pytest
 
 from tests.support.caller import Caller, calling
@@ -48,6 +52,34 @@ async def test_that_of_an_agent_that_is_stopped_is_over_and_no_alarm(platform: P
     assert (call["status"], call["endReason"]) == ("ended", "The agent is not deployed any more.")
     assert not [event for event in call["events"] if event["event"] == "no_agent"]
     await platform.reaches(agent["id"], "stopped")
+
+
+async def test_that_of_one_that_is_stopped_at_once_is_no_alarm_either_while_its_words_can_not_be_written(
+    platform: Platform,
+) -> None:
+    """The agent leaves the room, and its host says why only when its process is gone."""
+    agent = await platform.deployed("stopped-unwritten")
+    token = await platform.token(agent["slug"])
+    async with _no_turns(platform), calling(token["url"], token["token"]) as caller:
+        await caller.hears(GREETING)
+        await platform.call("POST", f"/api/agents/{agent['id']}/stop", {"drain": False}, expect=202)
+        await _sent_out(caller)
+    call = await call_of(platform, token["callId"])
+    assert (call["status"], call["endReason"]) == ("ended", "The agent is not deployed any more.")
+    assert not [event for event in call["events"] if event["event"] == "no_agent"]
+    await platform.reaches(agent["id"], "stopped")
+
+
+@asynccontextmanager
+async def _no_turns(platform: Platform) -> AsyncIterator[None]:
+    """Postgres takes nothing that is said."""
+    connection = await asyncpg.connect(platform.stack.database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE turns")
+            yield
+    finally:
+        await connection.close()
 
 
 async def _sent_out(caller: Caller) -> None:
