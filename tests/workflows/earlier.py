@@ -1,7 +1,7 @@
 """The histories that earlier commits recorded and that the folder does not have any more.
 
 Whoever ran such a commit may have workflows that began under it. So a history that was recorded over, or
-removed, must replay like those that are there: git still has it.
+removed, must be put back, and replay like those that are there: git still has it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST = 200
-"""Looked at, the newest first. One takes some 30 ms, that of an agent 0.2 s."""
+"""Looked for, the newest first."""
 
 NO_MORE = {
     # Recorded over by 4986a76, before anything looked at what had been there. Until then workflows told of
@@ -69,11 +69,6 @@ def earlier(folder: Path) -> list[Earlier]:
         if blob not in known and blob not in found and len(found) < MOST:
             found[blob] = Earlier(name, commit, blob, _git(folder, "cat-file", "blob", blob))
     return list(found.values())
-
-
-def is_shallow(folder: Path) -> bool:
-    """Whether the checkout knows only the newest commits."""
-    return _git(folder, "rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 def _recorded(folder: Path) -> list[tuple[str, str, str]]:

@@ -4,8 +4,8 @@ Record again when a workflow takes another way: the histories of these names, or
 for what was recorded earlier must replay as well: a new `agent` is kept as `agent.2.json` beside the old one.
 Give either a name that says what it is: `agent-validated-after` is from when versions were validated after
 the deploy was answered, those `by-heartbeat` from when every agent had to beat every few seconds, and
-searches did not learn of a version that replaced a running one. One that is removed replays all the same: see
-`earlier`.
+searches did not learn of a version that replaced a running one; what is `-of-` a commit was recorded over by
+a later one. None is removed: see `earlier`.
 """
 
 from __future__ import annotations
