@@ -4,94 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
-import sys
-import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from stack.keys import API_KEY_FILE
+from tests.cli.processes import BOUND, NOWHERE, Bionic, end, in_folder, new_slug, prepare, start
 from tests.support.platform import Platform, offline_config
 
 pytestmark = pytest.mark.integration
 
-NOWHERE = {
-    "url": "ws://127.0.0.1:9",
-    "apiKey": "key",
-    "apiSecret": "secret-of-thirty-two-characters-and-more",
-}
-_BOUND = 60.0
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How the process ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on standard output."""
-        return json.loads(self.out)
-
-
-async def _start(platform: Platform, folder: Path, *arguments: str) -> asyncio.subprocess.Process:
-    others = {name: value for name, value in os.environ.items() if not name.startswith("BIONIC_")}
-    return await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("bionic"),
-        *arguments,
-        cwd=folder,
-        env=others | {"BIONIC_API_URL": platform.stack.api_url},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-async def _end(process: asyncio.subprocess.Process) -> Ended:
-    async with asyncio.timeout(_BOUND):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    assert b"Traceback" not in err
-    return Ended(process.returncode, out.decode(), err.decode())
-
-
-Bionic = Callable[..., Awaitable[Ended]]
-
 
 @pytest.fixture
 def folder(platform: Platform, tmp_path: Path) -> Path:
-    """A folder with a key and two configs: one that works, and one whose LiveKit is not there."""
-    (tmp_path / ".bionic").mkdir()
-    (tmp_path / ".bionic" / API_KEY_FILE).write_text(platform.stack.api_key + "\n")
-    (tmp_path / "good.json").write_text(json.dumps(offline_config()))
-    (tmp_path / "nowhere.json").write_text(json.dumps(offline_config(livekitConfig=NOWHERE)))
-    return tmp_path
+    """A folder with a key and two configs."""
+    return prepare(platform, tmp_path)
 
 
 @pytest.fixture
 def bionic(platform: Platform, folder: Path) -> Bionic:
     """Runs the command there."""
-
-    async def command(*arguments: str) -> Ended:
-        return await _end(await _start(platform, folder, *arguments))
-
-    return command
-
-
-def _slug() -> str:
-    return f"cli-{uuid.uuid4().hex[:8]}"
+    return in_folder(platform, folder)
 
 
 async def test_from_a_file_to_a_running_agent_and_back(bionic: Bionic) -> None:
-    slug = _slug()
+    slug = new_slug()
     created = await bionic("create", "Command line", "--config", "good.json", "--slug", slug)
     assert created.out == f"{slug} is a draft.\n  Bring it up: bionic deploy {slug}\n"
 
@@ -122,7 +60,7 @@ async def test_from_a_file_to_a_running_agent_and_back(bionic: Bionic) -> None:
 
 
 async def test_a_deployment_that_fails_says_why_and_ends_with_1(bionic: Bionic) -> None:
-    slug = _slug()
+    slug = new_slug()
     assert (await bionic("create", "Nowhere", "--config", "nowhere.json", "--slug", slug)).code == 0
 
     failed = await bionic("deploy", slug)
@@ -144,7 +82,7 @@ async def test_a_deployment_that_fails_says_why_and_ends_with_1(bionic: Bionic) 
 
 
 async def test_secrets_sent_back_as_shown_are_kept(bionic: Bionic, folder: Path) -> None:
-    slug = _slug()
+    slug = new_slug()
     await bionic("create", "Secretive", "--config", "nowhere.json", "--slug", slug)
     shown = await bionic("config", slug)
     assert NOWHERE["apiSecret"] not in shown.out
@@ -167,27 +105,27 @@ async def test_wrong_fields_wrong_keys_and_wrong_places(bionic: Bionic, folder: 
 
 
 async def test_ctrl_c_leaves_the_deployment_alone(platform: Platform, bionic: Bionic, folder: Path) -> None:
-    slug = _slug()
+    slug = new_slug()
     await bionic("create", "Interrupted", "--config", "nowhere.json", "--slug", slug)
-    process = await _start(platform, folder, "deploy", slug)
+    process = await start(platform, folder, "deploy", slug)
     assert process.stdout is not None
-    async with asyncio.timeout(_BOUND):
+    async with asyncio.timeout(BOUND):
         assert (await process.stdout.readline()).startswith(b"Deploying")
     process.send_signal(signal.SIGINT)
-    ended = await _end(process)
+    ended = await end(process)
     assert ended.code == 130
     assert "goes on without you" in ended.out
     await platform.reaches(slug, "failed")
 
 
 async def test_health_needs_no_key(platform: Platform, tmp_path: Path) -> None:
-    ended = await _end(await _start(platform, tmp_path, "health"))
+    ended = await end(await start(platform, tmp_path, "health"))
     assert (ended.code, ended.err) == (0, "")
     assert "Everything answers." in ended.out
 
 
 async def test_a_reader_that_leaves_early_sees_no_traceback(platform: Platform, folder: Path) -> None:
-    process = await _start(platform, folder, "agents")
+    process = await start(platform, folder, "agents")
     assert process.stdout is not None
     process.stdout._transport.close()  # type: ignore[attr-defined]  # as `| head -0` does
-    assert (await _end(process)).err == ""
+    assert (await end(process)).err == ""
