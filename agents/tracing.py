@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.util import Finalize
@@ -12,7 +13,7 @@ from livekit.agents.telemetry import set_tracer_provider
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
@@ -51,14 +52,19 @@ class DiscreetExporter(SpanExporter):
     def __init__(self, inner: SpanExporter, discretion: Discretion) -> None:
         self._inner = inner
         self._discretion = discretion
+        self.given = 0
         self.lost = 0
         """Spans that the other one could not pass on: nobody tries again."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Pass them on."""
-        result = self._inner.export([self._discreet(span) for span in spans])
-        if result is not SpanExportResult.SUCCESS:
-            self.lost += len(spans)
+        self.given += len(spans)
+        result = SpanExportResult.FAILURE
+        try:
+            result = self._inner.export([self._discreet(span) for span in spans])
+        finally:
+            if result is not SpanExportResult.SUCCESS:
+                self.lost += len(spans)
         return result
 
     def shutdown(self) -> None:
@@ -101,6 +107,44 @@ class DiscreetExporter(SpanExporter):
         return value
 
 
+class CountedSpans(SpanProcessor):
+    """Has spans leave on a thread of their own, and knows of each that did not.
+
+    OpenTelemetry's own queue drops without a word what it has no room for. So it is handed no more than it
+    holds: what is too much is dropped here.
+    """
+
+    def __init__(self, exporter: DiscreetExporter) -> None:
+        self._exporter = exporter
+        self._handed = self._dropped = 0
+        self._counting = threading.Lock()
+        """Spans end on any thread."""
+        self._inner = BatchSpanProcessor(exporter, max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1000)
+
+    @property
+    def lost(self) -> int:
+        """How many spans were dropped, or not taken."""
+        return self._dropped + self._exporter.lost
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Send it, unless too many are waiting."""
+        with self._counting:
+            # What the exporter was given has left the queue: no more wait than this says.
+            if self._handed - self._exporter.given >= QUEUE_LIMIT:
+                self._dropped += 1
+                return
+            self._handed += 1
+        self._inner.on_end(span)
+
+    def shutdown(self) -> None:
+        """Send what is left; no more come."""
+        self._inner.shutdown()  # type: ignore[no-untyped-call]
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Send what there is."""
+        return self._inner.force_flush(timeout_millis)
+
+
 class CallTraces:
     """The tracer of one job process. Made before its call is known, so that the first span finds it.
 
@@ -113,13 +157,13 @@ class CallTraces:
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": "bionic-agents"}), shutdown_on_exit=False
         )
-        self._exporter: DiscreetExporter | None = None
+        self._spans: CountedSpans | None = None
         set_tracer_provider(self._provider)
 
     @property
     def lost(self) -> int:
         """How many spans LangFuse has not taken so far."""
-        return self._exporter.lost if self._exporter else 0
+        return self._spans.lost if self._spans else 0
 
     def send_to(self, target: TraceTarget | None, discretion: Discretion) -> None:
         """Send the call's spans to `target`, with `discretion`, or make no more of them."""
@@ -127,10 +171,8 @@ class CallTraces:
             set_tracer_provider(trace.NoOpTracerProvider())
             return
         exporter = OTLPSpanExporter(endpoint=target.endpoint, headers=target.headers, timeout=EXPORT_SECONDS)
-        self._exporter = DiscreetExporter(exporter, discretion)
-        self._provider.add_span_processor(
-            BatchSpanProcessor(self._exporter, max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1000)
-        )
+        self._spans = CountedSpans(DiscreetExporter(exporter, discretion))
+        self._provider.add_span_processor(self._spans)
         # A job process leaves through multiprocessing's exit, which skips `atexit`.
         Finalize(None, self._provider.shutdown, exitpriority=10)
 
