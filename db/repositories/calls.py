@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -175,6 +175,13 @@ class CallRepository:
     async def in_room(self, room: str) -> CallRow | None:
         """The call of a room, open or over."""
         return (await self._db_session.execute(select(CallRow).where(CallRow.room == room))).scalar()
+
+    async def with_transcript(self, rooms: Collection[str]) -> set[str]:
+        """Those of `rooms` that are of a call whose transcript was not deleted."""
+        statement = select(CallRow.room).where(
+            CallRow.room.in_(rooms), CallRow.transcript_deleted_at.is_(None)
+        )
+        return set((await self._db_session.execute(statement)).scalars())
 
     async def is_open(self, call_id: UUID) -> bool:
         """Whether a call goes on, or may yet begin."""

@@ -27,6 +27,7 @@ from activities.losses import Losses
 from activities.recordings import Keeper
 from activities.recovery import CallActivities
 from activities.salvage import Salvage
+from activities.set_aside import SetAside
 from activities.stay import Tenant
 from activities.waiting_callers import WaitingCallers
 from activities.watch import HandOn, worker_identity
@@ -225,6 +226,7 @@ async def host(activities: HostActivities, since: datetime, stop: asyncio.Event)
         activities.waiting.keep(),
         keeper.keep(activities.facilities.pool.closed),
         Salvage(activities.database, activities.settings.bionic_spool).keep(),
+        SetAside(activities.database, activities.settings.bionic_spool).keep(),
         once(asyncio.shield(activities.facilities.ready)),
     )
     workers = running(*host_workers(activities.client, activities))
