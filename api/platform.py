@@ -28,7 +28,7 @@ from api.services.recordings import RecordingService
 from api.services.registration import RegistrationService
 from api.services.repairs import RepairService
 from api.services.reprocess import ReprocessService
-from api.services.retention import EVERY_SECONDS, Retention
+from api.services.retention import EVERY_SECONDS, Retention, StrangeRooms
 from api.services.rollbacks import RollbackService
 from api.services.rooms import RoomService
 from api.services.settings import SettingService
@@ -97,6 +97,7 @@ async def open_platform(
         platform = _build(settings, events, temporal, http, board, rate_limit, trusted_proxies)
         lines = LogRetention(platform.logs.postgres, settings)
         retention = Retention(platform.logs.postgres, settings)
+        strange = StrangeRooms(platform.logs.postgres)
         old_events = EventRetention(events.postgres)
         sweeps = [
             asyncio.create_task(keep_sweeping("leftover deployments", Leftovers(platform.deployments).sweep)),
@@ -105,6 +106,7 @@ async def open_platform(
             asyncio.create_task(keep_sweeping("old lines of logs", lines.sweep, _RETENTION_SECONDS)),
             asyncio.create_task(keep_sweeping("old events", old_events.sweep, _RETENTION_SECONDS)),
             asyncio.create_task(keep_sweeping("old calls", retention.sweep, EVERY_SECONDS)),
+            asyncio.create_task(keep_sweeping("webhooks of strange rooms", strange.sweep, EVERY_SECONDS)),
             asyncio.create_task(keep_sweeping("recordings of deleted calls", platform.recordings.sweep)),
         ]
         try:

@@ -1,22 +1,30 @@
-"""Deletes what has been kept for long enough: recordings, transcripts, calls."""
+"""Deletes what has been kept for long enough: recordings, transcripts, calls, and what is of no call."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from api.postgres import Postgres
 from common.settings import Settings
 from db.repositories.retention import BATCH, RetentionRepository, Wishes
+from db.repositories.rooms import RoomRepository
 
 EVERY_SECONDS = 600.0
 """What is kept for days need not go by the second."""
 
 _MOST_BATCHES = 50
 """Of each kind and agent in one sweep."""
+
+STRANGERS_KEPT = timedelta(hours=1)
+"""A webhook of LiveKit's is refused when it is ten minutes old: nobody asks by then whether it was known. And
+a room may have been LiveKit's for a moment before its call is ours."""
+
+_AT_ONCE = 5000
+"""Webhooks that are looked at in one transaction."""
 
 _log = logging.getLogger("bionic.api")
 
@@ -62,4 +70,27 @@ class Retention:
         if total:
             about = {"agent": str(agent_id)}
             _log.info("%d calls lost what is older than %d days", total, age.days, extra=about)
+        return total
+
+
+@dataclass
+class StrangeRooms:
+    """Looks for what LiveKit told of rooms that are not ours. Each is looked at once by this process."""
+
+    postgres: Postgres
+    _until: datetime = field(default=datetime.min.replace(tzinfo=UTC))
+
+    async def sweep(self) -> int:
+        """Delete it, in batches; how much there was."""
+        total = 0
+        while True:
+            async with self.postgres.begin() as db_session:
+                rooms = RoomRepository(db_session)
+                looked = await rooms.forget_strangers(self._until, STRANGERS_KEPT, _AT_ONCE)
+            total += looked.deleted
+            self._until = looked.until or self._until
+            if looked.seen < _AT_ONCE:
+                break
+        if total:
+            _log.info("%d webhooks of rooms that are not ours are deleted", total)
         return total

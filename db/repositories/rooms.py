@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -38,6 +38,16 @@ class PlacedSecret:
         return box.open(self.sealed, f"deployments/{self.deployment_id}")
 
 
+@dataclass(frozen=True)
+class Looked:
+    """How far a look at what LiveKit said has come."""
+
+    seen: int
+    until: datetime | None
+    """When the last of that was written; None where there was nothing."""
+    deleted: int
+
+
 class RoomRepository:
     """From rooms and keys to calls and agents."""
 
@@ -61,6 +71,28 @@ class RoomRepository:
             .limit(_MAX_EVENTS)
         )
         return list((await self._db_session.execute(statement)).scalars())
+
+    async def forget_strangers(self, after: datetime, age: timedelta, limit: int) -> Looked:
+        """Of what LiveKit said after that moment, and more than `age` ago, look at the oldest and delete what
+        is of rooms that are no call's. What belongs to a call is deleted with it."""
+        columns = (LiveKitEventRow.id, LiveKitEventRow.room, LiveKitEventRow.created_at)
+        looked = (
+            select(*columns)
+            .where(LiveKitEventRow.created_at > after, LiveKitEventRow.created_at < func.now() - age)
+            .order_by(LiveKitEventRow.created_at)
+            .limit(limit)
+            .cte("looked")
+        )
+        strange = select(looked.c.id).where(~exists().where(CallRow.room == looked.c.room))
+        gone = (
+            delete(LiveKitEventRow)
+            .where(LiveKitEventRow.id.in_(strange))
+            .returning(LiveKitEventRow.id)
+            .cte("gone")
+        )
+        deleted = select(func.count()).select_from(gone).scalar_subquery()
+        statement = select(func.count(), func.max(looked.c.created_at), deleted).select_from(looked)
+        return Looked(*(await self._db_session.execute(statement)).one())
 
     async def joined_since(self, room: str, at: datetime) -> bool:
         """Whether LiveKit has told of somebody who joined, after that moment."""

@@ -12,16 +12,17 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.services import retention
 from api.services.retention import Retention
 from common.settings import Settings
-from db.models import CallEventRow, CallRow, TurnRow
+from db.models import CallEventRow, CallRow, LiveKitEventRow, TurnRow
 from db.repositories import belongings
 from db.repositories.calls import CallRepository
 from db.repositories.counting import CountingRepository
 from db.repositories.recoveries import JoinedAgent, RecoveryRepository
 from db.repositories.transcripts import CallEvent, Draft, TranscriptRepository, Turn
 from tests.api.conftest import Client, make_settings, platform_of
-from tests.api.helpers import call_of, make_call, make_live
+from tests.api.helpers import call_of, make_call, make_live, unique
 
 pytestmark = pytest.mark.integration
 
@@ -147,3 +148,35 @@ async def test_recordings_go_by_days_of_their_own(
     await _retention(client, settings).sweep()
     assert tapes.erased == [old]
     assert await left(client, old) == (True, 1, 1)
+
+
+async def test_what_livekit_told_of_rooms_that_are_not_ours_goes(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_AT_ONCE", 3)
+    agent = await make_live(client)
+    ours = await make_call(client, agent)
+    postgres = platform_of(client).calls.postgres
+    strange = retention.StrangeRooms(postgres)
+
+    async def tell(event_id: str, room: str | None, age: timedelta) -> None:
+        async with postgres.begin() as db_session:
+            await CallRepository(db_session).take_event(event_id, "room_started", room)
+            statement = update(LiveKitEventRow).where(LiveKitEventRow.id == event_id)
+            await db_session.execute(statement.values(created_at=func.now() - age))
+
+    async def kept(*event_ids: str) -> set[str]:
+        async with postgres.begin() as db_session:
+            statement = select(LiveKitEventRow.id).where(LiveKitEventRow.id.in_(event_ids))
+            return set((await db_session.execute(statement)).scalars())
+
+    old = {f"EV_{unique()}": room for room in [ours["room"], "theirs", None] * 4}
+    for number, (event_id, room) in enumerate(old.items()):
+        await tell(event_id, room, timedelta(days=9, seconds=-number))
+    await tell(young := f"EV_{unique()}", "theirs", timedelta(minutes=55))
+    await strange.sweep()
+    mine = {event_id for event_id, room in old.items() if room == ours["room"]}
+    assert await kept(*old, young) == mine | {young}
+    await tell(young, "theirs", timedelta(minutes=65))
+    assert await strange.sweep() == 1
+    assert await kept(*old, young) == mine
