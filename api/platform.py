@@ -108,6 +108,7 @@ async def open_platform(
             asyncio.create_task(keep_sweeping("old calls", retention.sweep, EVERY_SECONDS)),
             asyncio.create_task(keep_sweeping("webhooks of strange rooms", strange.sweep, EVERY_SECONDS)),
             asyncio.create_task(keep_sweeping("recordings of deleted calls", platform.recordings.sweep)),
+            asyncio.create_task(keep_sweeping("steps to be done again", platform.reprocessing.sweep)),
         ]
         try:
             async with board.staffed(), events.flowing():

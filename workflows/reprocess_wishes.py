@@ -12,6 +12,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from workflows import policy
+from workflows.absence import is_running
 from workflows.after_types import ReprocessInput, Step
 from workflows.wishes import translated
 
@@ -29,14 +30,32 @@ class Reprocessing:
         Raises:
             Unavailable: Temporal is away.
         """
+        with suppress(WorkflowAlreadyStartedError):
+            await self._start(reprocess_id, steps, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
+
+    async def goes_on(self, reprocess_id: str, steps: Sequence[Step]) -> bool:
+        """Whether it is being done; what Temporal has never heard of is begun. What somebody has ended in
+        Temporal stays so.
+
+        Raises:
+            Unavailable: Temporal is away.
+        """
+        try:
+            await self._start(reprocess_id, steps, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        except WorkflowAlreadyStartedError:
+            async with translated(self.timeout):
+                workflow_id = policy.reprocess_workflow_id(reprocess_id)
+                return await is_running(self.client, workflow_id, self.timeout)
+        return True
+
+    async def _start(self, reprocess_id: str, steps: Sequence[Step], reuse: WorkflowIDReusePolicy) -> None:
         async with translated(self.timeout):
-            with suppress(WorkflowAlreadyStartedError):
-                await self.client.start_workflow(
-                    "ReprocessWorkflow",
-                    ReprocessInput(reprocess_id, list(steps)),
-                    id=policy.reprocess_workflow_id(reprocess_id),
-                    task_queue=policy.CONTROL_QUEUE,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                    static_summary=f"again: {', '.join(steps)}",
-                    rpc_timeout=self.timeout,
-                )
+            await self.client.start_workflow(
+                "ReprocessWorkflow",
+                ReprocessInput(reprocess_id, list(steps)),
+                id=policy.reprocess_workflow_id(reprocess_id),
+                task_queue=policy.CONTROL_QUEUE,
+                id_reuse_policy=reuse,
+                static_summary=f"again: {', '.join(steps)}",
+                rpc_timeout=self.timeout,
+            )

@@ -87,6 +87,11 @@ class ReprocessRepository:
             raise NotFound(f"There is no reprocessing {reprocess_id}.")
         return row
 
+    async def going_on(self) -> Sequence[ReprocessRow]:
+        """Those that are not over, the oldest first."""
+        statement = select(ReprocessRow).where(ReprocessRow.ended_at.is_(None))
+        return (await self._db_session.execute(statement.order_by(ReprocessRow.created_at))).scalars().all()
+
     async def advance(self, reprocess_id: UUID, done: int, failed: int) -> ReprocessRow | None:
         """So many calls are done; None where there is no such wish."""
         statement = (
@@ -104,6 +109,16 @@ class ReprocessRepository:
             update(ReprocessRow)
             .where(ReprocessRow.id == reprocess_id)
             .values(done=done, failed=failed, error=error, ended_at=func.now())
+            .execution_options(synchronize_session=False)
+        )
+        await self._db_session.execute(statement)
+
+    async def give_up(self, reprocess_id: UUID, error: str) -> None:
+        """It will not go on, unless it is over by now."""
+        statement = (
+            update(ReprocessRow)
+            .where(ReprocessRow.id == reprocess_id, ReprocessRow.ended_at.is_(None))
+            .values(error=error, ended_at=func.now())
             .execution_options(synchronize_session=False)
         )
         await self._db_session.execute(statement)
