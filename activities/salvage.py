@@ -9,6 +9,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import IO
 from uuid import UUID
@@ -34,6 +35,10 @@ BRING_SECONDS = 5.0
 KEPT_AT_LEAST = timedelta(days=1)
 """An older call that Postgres does not know was there, and was deleted: no config keeps one for less."""
 
+AT_ONCE = 8
+"""Rooms whose journals are brought at the same time: a host that died left one for each call, and all their
+callers wait."""
+
 BROKEN = ".broken"
 """What the names of journals end with that will never be taken; someone may want to read them."""
 
@@ -56,13 +61,28 @@ class Salvage:
 
         Never raises, for a caller may wait for another agent: what can't be brought now is tried again.
         """
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def bring(paths: list[Path]) -> None:
+            async with turn:
+                for path in paths:  # in order: what was said first comes first
+                    await self._bring_left(path)
+
         try:
-            for path in await asyncio.to_thread(journals, self.folder, room, attempt):
-                with spool.left(path) as file:
-                    if file is not None:
-                        await self._take(path, file)
+            found = await asyncio.to_thread(journals, self.folder, room, attempt)
         except OSError as error:
-            logger.warning("the journals in the spool can't be read yet: %s", error)
+            logger.warning("the journals in the spool can't be found yet: %s", error)
+            return
+        rooms = [list(paths) for _, paths in groupby(found, key=lambda path: path.name.rsplit(".", 3)[0])]
+        await asyncio.gather(*(bring(paths) for paths in rooms))
+
+    async def _bring_left(self, path: Path) -> None:
+        try:
+            with spool.left(path) as file:
+                if file is not None:
+                    await self._take(path, file)
+        except OSError as error:
+            logger.warning("a journal in the spool can't be read yet: %s", error)
 
     async def _take(self, path: Path, file: IO[str]) -> None:
         try:

@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 from livekit.agents.llm import ChatMessage
 
-from activities.salvage import Salvage
+from activities.salvage import AT_ONCE, Salvage
 from agents import spool
 from agents.record.continuing import load_items
-from agents.record.journal import Journal, journals, read
+from agents.record.journal import Journal, Rest, journals, read
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder
 from common.keys import make_master_key
@@ -230,4 +230,26 @@ async def test_nothing_is_kept_of_an_erased_call_nor_of_one_that_is_not_known(
     unknown.close(done=False)
     await Salvage(database, tmp_path).sweep()
     assert await _kept(database, killed.call_id) == ([], [], [])
+    assert journals(tmp_path) == []
+
+
+@pytest.mark.unit
+async def test_rooms_do_not_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers of a host that died wait until its journals are brought; within a room they are in order."""
+    brought: list[tuple[str, int]] = []
+
+    async def bring(_: Salvage, rest: Rest) -> None:
+        await asyncio.sleep(0.1)
+        brought.append((rest.head.room, rest.head.attempt))
+
+    monkeypatch.setattr(Salvage, "_bring", bring)
+    for number in range(2 * AT_ONCE):
+        for attempt in (1, 2):
+            _journal(tmp_path, f"call-{number}", attempt).close(done=False)
+    began = asyncio.get_running_loop().time()
+    away = Database.connect("postgresql://127.0.0.1:9/away", make_master_key())
+    await Salvage(away, tmp_path).sweep()
+    assert asyncio.get_running_loop().time() - began < 1
+    assert len(brought) == 4 * AT_ONCE
+    assert all(brought.index((room, 1)) < brought.index((room, 2)) for room, _ in brought)
     assert journals(tmp_path) == []
