@@ -11,7 +11,6 @@ from uuid import UUID
 
 import aiohttp
 from livekit import api
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities import dispatching
@@ -138,7 +137,7 @@ class CallActivities:
         version = _version(found)
         if version is None:
             return await self._without_version(found, request.lost)
-        dispatch = await self._take_over(found.call, request)
+        dispatch = await self._take_over(found, version, request)
         if dispatch.attempt == request.lost.attempt + 1:
             name = f"{found.agent.slug}@v{version}"
             async with livekit_server(found.credentials, self.http) as client:
@@ -167,22 +166,27 @@ class CallActivities:
             with if_there():
                 await client.room.delete_room(api.DeleteRoomRequest(room=room))
 
-    async def _take_over(self, call: CallRow, request: SendAgent) -> Dispatch:
+    async def _take_over(self, found: Standing, version: int, request: SendAgent) -> Dispatch:
         """The dispatch that speaks for the call from now on: a new one, unless that was made already."""
-        lost = request.lost
+        call, lost = found.call, request.lost
         async with self.database.begin() as db_session:
             recoveries = RecoveryRepository(db_session)
             loss = Loss(lost.attempt, lost.reason, lost.crashed)
             taken = await recoveries.take_over(call.id, loss, datetime.now(UTC))
             attempt = taken.attempt if taken else (await CallRepository(db_session).get(call.id)).attempt
-            avoid = lost.host if request.elsewhere and await _others(db_session, lost.host) else None
+            hosts = await HostRepository(db_session).carriers(call.agent_id, version, HEARTBEAT_TIMEOUT)
         if taken:
             about = {"agent": str(call.agent_id), "room": call.room}
             logger.warning("a call gets another agent, number %d: %s", attempt, lost.reason, extra=about)
         else:
             # Whoever took it over, a host or a try before this one, is about to tell LiveKit, or dead.
             await asyncio.sleep(ABOUT_TO_TELL_SECONDS)
-        return Dispatch(call.id, attempt, avoid)
+        others = hosts - {lost.host}
+        avoid = lost.host if request.elsewhere and others else None
+        # Where no agent came, the host that has its job knows: LiveKit lists it up to seconds late. Every
+        # second try is for anybody, for the others may be full.
+        elsewhere = lost.host is None and not request.elsewhere and len(others) > 1
+        return Dispatch(call.id, attempt, avoid, elsewhere)
 
     @activity.defn
     async def give_up_call(self, request: GiveUp) -> None:
@@ -266,10 +270,3 @@ def _was_stopped(found: Standing, lost: AgentLost) -> bool:
 def _reason(found: Standing) -> str:
     """Why no version can go on."""
     return MOVED if found.moved else STOPPED
-
-
-async def _others(db_session: AsyncSession, host: str | None) -> bool:
-    """Whether another host is there than that one."""
-    hosts = await HostRepository(db_session).list()
-    there = [each.host.name for each in hosts if not each.gone and each.silence < HEARTBEAT_TIMEOUT]
-    return host is not None and any(name != host for name in there)

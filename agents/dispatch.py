@@ -25,6 +25,9 @@ class Dispatch:
     avoid: str | None = None
     """A host that shall leave the call to others."""
 
+    elsewhere: bool = False
+    """Whether a host that has a job of the call already, and brought nobody, shall leave it to others."""
+
     to_caller: bool = True
     """Whether it was sent to somebody who is in the room or about to be: false where others dispatched it."""
 
@@ -40,6 +43,8 @@ class Dispatch:
             said["attempt"] = self.attempt
         if self.avoid:
             said["avoid"] = self.avoid
+        if self.elsewhere:
+            said["elsewhere"] = True
         return json.dumps(said)
 
     @classmethod
@@ -47,8 +52,9 @@ class Dispatch:
         """Undo `metadata`; None where somebody else dispatched the agent."""
         try:
             said = json.loads(metadata)
-            avoid = said.get("avoid")
-            return cls(UUID(said["callId"]), int(said.get("attempt", 1)), str(avoid) if avoid else None)
+            avoid, elsewhere = said.get("avoid"), said.get("elsewhere") is True
+            call_id, attempt = UUID(said["callId"]), int(said.get("attempt", 1))
+            return cls(call_id, attempt, str(avoid) if avoid else None, elsewhere=elsewhere)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
 

@@ -130,9 +130,13 @@ class Offers:
         await self._send(lk.WorkerMessage(availability=answer))
 
     def _is_avoided(self, job: lk.Job) -> bool:
-        """Whether the call's last agent was lost here, and another host shall have it."""
+        """Whether the call's last agent was lost here, or did not come, and another host shall have it."""
         dispatch = Dispatch.read(job.metadata)
-        return dispatch is not None and bool(dispatch.avoid) and dispatch.avoid == self._call.host
+        if dispatch is None:
+            return False
+        if dispatch.elsewhere and any(each.room == job.room.name for each in self._jobs.values()):
+            return True
+        return bool(dispatch.avoid) and dispatch.avoid == self._call.host
 
     def _expire(self, job_id: str) -> None:
         if self._open.pop(job_id, None):

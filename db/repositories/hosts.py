@@ -114,6 +114,18 @@ class HostRepository:
             statement = statement.with_for_update()
         return [SeenHost(host, silence) for host, silence in await self._db_session.execute(statement)]
 
+    async def carriers(self, agent_id: UUID, version: int, patience: timedelta) -> set[str]:
+        """The hosts on which a version takes calls, by what was told last. One that was silent for longer
+        than `patience` is not there."""
+        statement = (
+            select(HostRow.name)
+            .join(ReplicaRow, ReplicaRow.host == HostRow.name)
+            .where(ReplicaRow.agent_id == agent_id, ReplicaRow.version == version)
+            .where(ReplicaRow.status == Status.RUNNING, HostRow.standing != Standing.DRAINED)
+            .where(HostRow.process != "", HostRow.last_seen_at >= func.now() - patience)
+        )
+        return set((await self._db_session.execute(statement)).scalars())
+
     async def newest_silence(self) -> timedelta | None:
         """How long ago any host was heard of; None when there never was one."""
         statement = select(_silence_since(func.max(HostRow.last_seen_at))).where(HostRow.process != "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -15,6 +16,7 @@ from common.errors import LiveKitUnreachable
 from common.settings import Settings
 from db.engine import Database
 from tests.support.caller import calling
+from tests.support.hosts import another_host, carriers, order, own_host
 from tests.support.outages import GREETING
 from tests.support.platform import Platform
 from tests.support.recoveries import COMEBACK, settled
@@ -24,6 +26,7 @@ from workflows.call_types import AgentLost, CallState, SendAgent
 pytestmark = pytest.mark.integration
 
 GHOST, INTERPRETER = "agent-AJ_ghost", "interpreter"
+OTHER = "carries-nothing"
 
 
 @pytest.fixture
@@ -98,3 +101,43 @@ async def test_an_agent_that_came_while_another_one_was_to_be_sent_stays(
         assert (await settled(platform, token["callId"]))["recoveries"] == 0
         assert [each.identity for each in caller.agents] == [first]
     await platform.stop(agent["id"])
+
+
+async def test_another_host_is_one_that_carries_the_agent(
+    platform: Platform, calls: CallActivities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, avoided = await own_host(platform), []
+
+    async def note(*about: Any) -> None:
+        avoided.append(about[3].avoid)
+
+    monkeypatch.setattr(dispatching, "send", note)
+
+    async def send(attempt: int, *, elsewhere: bool) -> None:
+        lost = AgentLost(attempt, "A test takes it for lost.", host=first)
+        await calls.send(SendAgent(token["callId"], lost, elsewhere))
+
+    async with another_host(platform, OTHER):
+        await order(platform, OTHER, "cordon")
+        agent = await platform.deployed("elsewhere")
+        token = await platform.token(agent["slug"])
+        async with calling(token["url"], token["token"], quiet=True) as caller:
+            await caller.hears(GREETING)
+            await settled(platform, token["callId"])
+            await send(1, elsewhere=True)
+            assert avoided == [None], "nobody else could take it"
+            await order(platform, OTHER, "uncordon")
+            await order(platform, first, "cordon")
+            path = f"/api/agents/{agent['id']}/deploy"
+            await platform.call("POST", path, {"replicas": 2}, expect=202)
+
+            async def both() -> bool:
+                return sorted(map(str, await carriers(platform, agent["id"]))) == sorted([first, OTHER])
+
+            await eventually(both, "the agent on both hosts")
+            await order(platform, first, "uncordon")
+            now = (await settled(platform, token["callId"]))["recoveries"] + 1
+            await send(now, elsewhere=True)
+            await send(now + 1, elsewhere=False)
+            assert avoided == [None, first, None]
+        await platform.stop(agent["id"])

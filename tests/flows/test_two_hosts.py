@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
@@ -15,9 +15,9 @@ from livekit import api
 from agents.capacity import LEAST_MARGIN
 from tests.support.beginning import DIES, WELL
 from tests.support.caller import calling
-from tests.support.hosts import another_host, carriers, listed, order, own_host
+from tests.support.hosts import another_host, listed, on_both, order, own_host
 from tests.support.outages import is_greeted
-from tests.support.platform import Json, Platform
+from tests.support.platform import Platform
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
@@ -41,28 +41,6 @@ async def first(platform: Platform) -> AsyncIterator[str]:
     await order(platform, name, "uncordon")
 
 
-@asynccontextmanager
-async def _on_both(platform: Platform, hosts: tuple[str, str]) -> AsyncIterator[Json]:
-    """An agent with a replica on each. The first host has it alone, and takes no more agents from then on."""
-    there, here = hosts
-    await order(platform, here, "cordon")
-    agent = await platform.deployed("both")
-    await order(platform, there, "cordon")
-    await order(platform, here, "uncordon")
-    await platform.call("POST", f"/api/agents/{agent['id']}/deploy", {"replicas": 2}, expect=202)
-
-    async def both() -> bool:
-        return sorted(map(str, await carriers(platform, agent["id"]))) == sorted(hosts)
-
-    await eventually(both, f"the agent on {there} and {here}", seconds=60)
-    await platform.reaches(agent["id"], "running")
-    try:
-        yield agent
-    finally:
-        await platform.stop(agent["id"])
-        await order(platform, there, "uncordon")
-
-
 def _token(platform: Platform, room: str) -> str:
     """To join a room in which nobody is dispatched."""
     stack = platform.stack
@@ -78,7 +56,7 @@ async def test_two_hosts_share_the_calls_of_an_agent(platform: Platform, first: 
         for name in (LEFT, RIGHT):
             await ends.enter_async_context(another_host(platform, name, BIONIC_MAX_CALLS=str(LIMIT)))
         await order(platform, first, "cordon")
-        agent = await ends.enter_async_context(_on_both(platform, (LEFT, RIGHT)))
+        agent = await ends.enter_async_context(on_both(platform, (LEFT, RIGHT)))
         livekit = await ends.enter_async_context(
             api.LiveKitAPI(stack.livekit_url, stack.livekit_api_key, stack.livekit_api_secret)
         )
@@ -109,7 +87,7 @@ async def test_a_host_whose_job_processes_do_not_begin_leaves_the_calls_to_the_o
     command = [sys.executable, "-m", "tests.support.faulty_host", str(orders)]
     async with (
         another_host(platform, LEFT, command=command) as host,
-        _on_both(platform, (first, LEFT)) as agent,
+        on_both(platform, (first, LEFT)) as agent,
     ):
         await asyncio.to_thread(orders.write_text, DIES)
         for forkserver in psutil.Process(host.pid).children():

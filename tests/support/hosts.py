@@ -115,3 +115,25 @@ async def order(platform: Platform, name: str, verb: str, expect: int = 202) -> 
 
     await eventually(heeded, f"host {name} to {verb}")
     return answer
+
+
+@asynccontextmanager
+async def on_both(platform: Platform, hosts: tuple[str, str]) -> AsyncIterator[Json]:
+    """An agent with a replica on each. The first host has it alone, and takes no more agents from then on."""
+    there, here = hosts
+    await order(platform, here, "cordon")
+    agent = await platform.deployed("both")
+    await order(platform, there, "cordon")
+    await order(platform, here, "uncordon")
+    await platform.call("POST", f"/api/agents/{agent['id']}/deploy", {"replicas": 2}, expect=202)
+
+    async def both() -> bool:
+        return sorted(map(str, await carriers(platform, agent["id"]))) == sorted(hosts)
+
+    await eventually(both, f"the agent on {there} and {here}", seconds=60)
+    await platform.reaches(agent["id"], "running")
+    try:
+        yield agent
+    finally:
+        await platform.stop(agent["id"])
+        await order(platform, there, "uncordon")
