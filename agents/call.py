@@ -148,6 +148,7 @@ def _agent(call: CallJob, dispatch: Dispatch, ctx: JobContext) -> JoinedAgent:
         else None,
         host=call.host or None,
         process=call.process or None,
+        job_id=ctx.job.id,
     )
 
 

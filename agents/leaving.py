@@ -37,7 +37,19 @@ def leave_with(session: AgentSession[Any], ctx: JobContext) -> None:
 
 
 def leave_when_replaced(recorder: CallRecorder, ctx: JobContext) -> None:
-    """Two agents in one room would talk at once: the older one goes."""
+    """Two agents in one room would talk at once: the older one goes, also when it had lost the room and is
+    back. Of two that one dispatch sent, as LiveKit does when it was started again, the younger one goes."""
+    back = asyncio.Event()
+
+    @ctx.room.on("reconnected")
+    def _on_reconnected() -> None:
+        back.set()
+
+    async def _look() -> None:
+        while True:
+            await back.wait()
+            back.clear()
+            await recorder.begin_again()
 
     async def _leave() -> None:
         await recorder.replaced.wait()
@@ -47,6 +59,7 @@ def leave_when_replaced(recorder: CallRecorder, ctx: JobContext) -> None:
         ctx.shutdown("replaced")
 
     _until_the_end(ctx, _leave(), "leave when replaced")
+    _until_the_end(ctx, _look(), "look whether replaced")
 
 
 def leave_when_alone(ctx: JobContext) -> None:

@@ -119,6 +119,11 @@ class CallRecorder:
             self.replaced.set()
         return self._begun
 
+    async def begin_again(self) -> None:
+        """The agent is back in a room that it had lost: another one may have taken over meanwhile."""
+        self._begun = None
+        await self.begin()
+
     async def _begin(self, db_session: AsyncSession) -> Begun:
         return await RecoveryRepository(db_session).joined(self._agent)
 

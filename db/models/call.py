@@ -59,6 +59,8 @@ class CallRow(HasId, HasCreated, Base):
     host: Mapped[str | None]
     host_process: Mapped[str | None]
     """Which process of which host holds it, by what the agent said when it joined."""
+    job_id: Mapped[str | None]
+    """LiveKit's job of that agent."""
     started_at: Mapped[datetime | None]
     """When an agent was first in the room."""
     ended_at: Mapped[datetime | None]

@@ -7,7 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, any_, case, func, literal, or_, select, true, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    and_,
+    any_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,6 +55,8 @@ class JoinedAgent:
     host: str | None = None
     process: str | None = None
     """Of the host."""
+    job_id: str | None = None
+    """LiveKit's: it may send two agents by one dispatch, the second one after it was started again."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +66,8 @@ class Begun:
     call_id: UUID
     """Another than the agent's own where the room was known."""
     stale: bool = False
-    """Another agent has taken over since: this one has no business in the room."""
+    """Another agent has taken over since, or is there by the same dispatch: this one has no business in the
+    room."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +102,14 @@ class RecoveryRepository:
     async def joined(self, agent: JoinedAgent) -> Begun:
         """An agent is in the room: the call is active. Makes the call where no token of ours led to it.
 
-        A call that is over stays over.
+        A call that is over stays over. Of two agents that one dispatch sent, the first speaks for the call.
         """
         values = {
             "status": CallStatus.ACTIVE,
             "attempt": agent.attempt,
             "host": agent.host,
             "host_process": agent.process,
+            "job_id": agent.job_id,
         }
         new = {
             "id": agent.call_id,
@@ -108,16 +127,19 @@ class RecoveryRepository:
         statement = statement.on_conflict_do_update(
             index_elements=["room"],
             set_=values | kept,
-            where=CallRow.status.in_(OPEN) & (CallRow.attempt <= agent.attempt),
+            where=and_(
+                CallRow.status.in_(OPEN), CallRow.attempt <= agent.attempt, not_(_held_by_twin(agent))
+            ),
         )
         joined = statement.returning(*_KNOWN).cte("joined")
         news = _of_joining(joined, before.where(CallRow.room == agent.room).cte("before"), agent)
         found = (await self._db_session.execute(select(joined.c.id).add_cte(news))).scalar_one_or_none()
         if found is not None:
             return Begun(found)
-        known = select(CallRow.id, CallRow.attempt).where(CallRow.room == agent.room)
-        call_id, attempt = (await self._db_session.execute(known)).one()
-        return Begun(call_id, stale=attempt > agent.attempt)
+        stale = or_(CallRow.attempt > agent.attempt, _held_by_twin(agent))
+        known = select(CallRow.id, stale).where(CallRow.room == agent.room)
+        call_id, is_stale = (await self._db_session.execute(known)).one()
+        return Begun(call_id, is_stale)
 
     async def take_over(self, call_id: UUID, loss: Loss, at: datetime) -> CallRow | None:
         """Another agent shall speak for the call; None where it is over, or another one does already.
@@ -133,6 +155,7 @@ class RecoveryRepository:
                 crashes=CallRow.crashes + int(loss.crashed),
                 host=None,
                 host_process=None,
+                job_id=None,
             )
             .returning(CallRow)
             .execution_options(synchronize_session=False)
@@ -204,6 +227,12 @@ class RecoveryRepository:
             others = or_(CallRow.host_process.is_(None), CallRow.host_process != process)
             statement = statement.where(others)
         return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
+
+
+def _held_by_twin(agent: JoinedAgent) -> ColumnElement[bool]:
+    """Whether another agent, sent by the same dispatch, speaks for the call."""
+    other = func.coalesce(CallRow.job_id != agent.job_id, false())
+    return and_(CallRow.status == CallStatus.ACTIVE, CallRow.attempt == agent.attempt, other)
 
 
 def _of_joining(joined: CTE, before: CTE, agent: JoinedAgent) -> CTE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -24,7 +25,7 @@ from db.repositories.calls import CallFilter, CallRepository
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition, ReplicaState
 from db.repositories.pages import Cursor
 from db.repositories.placements import PlacementRepository
-from db.repositories.recoveries import Begun, JoinedAgent, RecoveryRepository
+from db.repositories.recoveries import Begun, JoinedAgent, Loss, RecoveryRepository
 from db.repositories.settings import SettingRepository, StoredSettings
 from db.repositories.transcripts import TranscriptRepository, Turn
 
@@ -188,6 +189,22 @@ async def test_a_turn_is_written_once_and_a_call_ends_once(database: Database) -
         call = await calls.get(call_id)
         await db_session.refresh(call)
     assert (call.status, call.end_reason, call.trace_id) == ("ended", "left", "trace")
+
+
+async def test_of_two_agents_that_one_dispatch_sent_the_first_speaks(database: Database) -> None:
+    agent = await _agent(database)
+    call_id = uuid.uuid4()
+    first = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}", job_id="AJ_first")
+    twin, third = replace(first, job_id="AJ_twin"), replace(first, attempt=2, job_id="AJ_third")
+    async with database.begin() as db_session:
+        recoveries = RecoveryRepository(db_session)
+        stale = [(await recoveries.joined(each)).stale for each in (first, twin, first)]
+        assert stale == [False, True, False]
+        assert await recoveries.take_over(call_id, Loss(1, "It is gone."), datetime.now(UTC))
+        stale = [(await recoveries.joined(each)).stale for each in (first, third, twin, third)]
+        assert stale == [True, False, True, False]
+        await CallRepository(db_session).end(first.room, "left")
+        assert not (await recoveries.joined(replace(third, job_id="AJ_fourth"))).stale, "it is over"
 
 
 async def test_pages_have_every_call_once(database: Database) -> None:
