@@ -74,7 +74,7 @@ def _room(path: Path) -> str:
     """Whose it is: by what it says itself, or where that is not to be read, by its name."""
     try:
         with path.open() as file:
-            return read(file).head.room
+            return read(file).agent.room
     except (ValueError, FileNotFoundError):
         return path.name.rsplit(".", 3)[0]
 

@@ -40,7 +40,7 @@ async def _call(database: Database, room: str) -> UUID:
 
 
 async def _set_aside(database: Database, folder: Path, room: str) -> None:
-    journal = Journal.begin(folder, room, 1)
+    journal = Journal.begin(folder, JoinedAgent(uuid4(), uuid4(), 1, room))
     assert journal is not None
     journal.add(REFUSED)
     journal.close(done=False)

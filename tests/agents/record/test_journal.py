@@ -240,7 +240,7 @@ async def test_rooms_do_not_wait_for_each_other(tmp_path: Path, monkeypatch: pyt
 
     async def bring(_: Salvage, rest: Rest) -> None:
         await asyncio.sleep(0.1)
-        brought.append((rest.head.room, rest.head.attempt))
+        brought.append((rest.agent.room, rest.agent.attempt))
 
     monkeypatch.setattr(Salvage, "_bring", bring)
     for number in range(2 * AT_ONCE):
