@@ -58,7 +58,7 @@ class Scale:
     in_memory: int = 10
     """Calls of one side at once, whose memory is counted."""
 
-    turns: int = 50
+    turns: int = 150
     """Typed questions in each call."""
 
     still_seconds: float = 60.0
