@@ -25,6 +25,8 @@ URL = "https://hooks.example/bionic?key=of-theirs"
 
 
 async def _make(client: Client, **body: Any) -> dict[str, Any]:
+    async with platform_of(client).endpoints.postgres.begin() as db_session:
+        await EventRepository(db_session).publish()  # what earlier tests left is not for it
     response = await client.post(HOOKS, json={"url": URL} | body)
     assert response.status_code == 201, response.text
     made: dict[str, Any] = response.json()
