@@ -21,6 +21,7 @@ from agents import spool
 from agents.record.journal import Rest, journals, read
 from db.engine import Database, is_away
 from db.repositories.agents import AgentRepository
+from db.repositories.joining import JoiningRepository
 from db.repositories.recoveries import RecoveryRepository
 from db.repositories.transcripts import TranscriptRepository
 
@@ -137,4 +138,4 @@ class Salvage:
         agent = await AgentRepository(db_session, self.database.box).find(str(rest.agent.agent_id))
         if agent is None or datetime.now(UTC) - rest.newest > KEPT_AT_LEAST:
             return None
-        return (await recoveries.joined(rest.agent)).call_id
+        return (await JoiningRepository(db_session).joined(rest.agent)).call_id

@@ -12,7 +12,7 @@ from typing import IO
 from pydantic import TypeAdapter
 
 from agents import spool
-from db.repositories.recoveries import JoinedAgent
+from db.repositories.joining import JoinedAgent
 from db.repositories.transcripts import CallEvent, Draft, Turn
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agents.record.journal import Journal
 from agents.record.ledger import Ledger
 from db.repositories.calls import CallRepository
-from db.repositories.recoveries import Begun, JoinedAgent, RecoveryRepository
+from db.repositories.joining import Begun, JoinedAgent, JoiningRepository
 from db.repositories.transcripts import CallEvent, Draft, TranscriptRepository, Turn
 
 __all__ = ["CallRecorder", "JoinedAgent"]
@@ -125,7 +125,7 @@ class CallRecorder:
         await self.begin()
 
     async def _begin(self, db_session: AsyncSession) -> Begun:
-        return await RecoveryRepository(db_session).joined(self._agent)
+        return await JoiningRepository(db_session).joined(self._agent)
 
     def joined(self) -> None:
         """The agent is in the room: begin to write."""

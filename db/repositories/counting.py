@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import CallCountRow, CallMeasureRow, CallRow
 from db.models.call import IS_OVER
+from db.repositories import record
 from db.repositories.measured import COUNTERS, PLATFORM, TURNS, VERSION, counters, day_of, hour_of, measured
 from db.repositories.spans import DAY, HOUR, HOURS_KEPT
 
@@ -85,12 +86,7 @@ class CountingRepository:
 
         From now on until the transaction ends it is not counted.
         """
-        looked = (
-            select(CallRow.turn_count.is_not(None), CallRow.transcript_deleted_at.is_not(None))
-            .where(CallRow.id == call_id)
-            .with_for_update(key_share=True, read=True)
-        )
-        row = (await self._db_session.execute(looked)).one_or_none()
+        row = (await self._db_session.execute(record.LOOK, {"call_id": call_id})).one_or_none()
         if row is None or not row[0]:
             return row is None or not row[1]
         if row[1]:

@@ -8,19 +8,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
-    CTE,
-    ColumnElement,
     Select,
-    and_,
-    any_,
     case,
-    false,
     func,
     literal,
-    not_,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -38,36 +31,6 @@ LOST = "lost"
 
 NO_AGENT = "no_agent"
 """The event that a caller was told that no agent comes."""
-
-_KNOWN = (CallRow.id, CallRow.agent_id, CallRow.version, CallRow.room, CallRow.attempt)
-
-
-@dataclass(frozen=True)
-class JoinedAgent:
-    """An agent that is in a room."""
-
-    call_id: UUID
-    agent_id: UUID
-    version: int
-    room: str
-    attempt: int = 1
-    trace_id: str | None = None
-    host: str | None = None
-    process: str | None = None
-    """Of the host."""
-    job_id: str | None = None
-    """LiveKit's: it may send two agents by one dispatch, the second one after it was started again."""
-
-
-@dataclass(frozen=True)
-class Begun:
-    """What the record says of an agent that joined."""
-
-    call_id: UUID
-    """Another than the agent's own where the room was known."""
-    stale: bool = False
-    """Another agent has taken over since, or is there by the same dispatch: this one has no business in the
-    room."""
 
 
 @dataclass(frozen=True)
@@ -98,48 +61,6 @@ class RecoveryRepository:
 
     def __init__(self, db_session: AsyncSession) -> None:
         self._db_session = db_session
-
-    async def joined(self, agent: JoinedAgent) -> Begun:
-        """An agent is in the room: the call is active. Makes the call where no token of ours led to it.
-
-        A call that is over stays over. Of two agents that one dispatch sent, the first speaks for the call.
-        """
-        values = {
-            "status": CallStatus.ACTIVE,
-            "attempt": agent.attempt,
-            "host": agent.host,
-            "host_process": agent.process,
-            "job_id": agent.job_id,
-        }
-        new = {
-            "id": agent.call_id,
-            "agent_id": agent.agent_id,
-            "version": agent.version,
-            "room": agent.room,
-        }
-        before = select(CallRow.status, CallRow.attempt, CallRow.started_at)
-        statement = insert(CallRow).values(**new, **values, started_at=func.now(), trace_id=agent.trace_id)
-        kept = {
-            "started_at": func.coalesce(CallRow.started_at, func.now()),
-            "trace_id": func.coalesce(CallRow.trace_id, agent.trace_id),
-            "later_trace_ids": _with_trace(agent.trace_id),
-        }
-        statement = statement.on_conflict_do_update(
-            index_elements=["room"],
-            set_=values | kept,
-            where=and_(
-                CallRow.status.in_(OPEN), CallRow.attempt <= agent.attempt, not_(_held_by_twin(agent))
-            ),
-        )
-        joined = statement.returning(*_KNOWN).cte("joined")
-        news = _of_joining(joined, before.where(CallRow.room == agent.room).cte("before"), agent)
-        found = (await self._db_session.execute(select(joined.c.id).add_cte(news))).scalar_one_or_none()
-        if found is not None:
-            return Begun(found)
-        stale = or_(CallRow.attempt > agent.attempt, _held_by_twin(agent))
-        known = select(CallRow.id, stale).where(CallRow.room == agent.room)
-        call_id, is_stale = (await self._db_session.execute(known)).one()
-        return Begun(call_id, is_stale)
 
     async def take_over(self, call_id: UUID, loss: Loss, at: datetime) -> CallRow | None:
         """Another agent shall speak for the call; None where it is over, or another one does already.
@@ -227,49 +148,6 @@ class RecoveryRepository:
             others = or_(CallRow.host_process.is_(None), CallRow.host_process != process)
             statement = statement.where(others)
         return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
-
-
-def _held_by_twin(agent: JoinedAgent) -> ColumnElement[bool]:
-    """Whether another agent, sent by the same dispatch, speaks for the call."""
-    other = func.coalesce(CallRow.job_id != agent.job_id, false())
-    return and_(CallRow.status == CallStatus.ACTIVE, CallRow.attempt == agent.attempt, other)
-
-
-def _of_joining(joined: CTE, before: CTE, agent: JoinedAgent) -> CTE:
-    """The event that an agent is with the caller, unless that was told: the first one, or instead of another.
-
-    `before` is how the call was when the statement began.
-    """
-    was_there = and_(before.c.status == CallStatus.ACTIVE, before.c.attempt == agent.attempt)
-    lost = select(CallEventRow.data["reason"]).where(
-        CallEventRow.call_id == joined.c.id,
-        CallEventRow.attempt == agent.attempt,
-        CallEventRow.number == PLATFORM,
-    )
-    first = before.c.started_at.is_(None)
-    return told(
-        "news",
-        joined.outerjoin(before, true()),
-        kind=case((first, literal(EventKind.CALL_STARTED)), else_=literal(EventKind.CALL_RECOVERED)),
-        agent_id=joined.c.agent_id,
-        call_id=joined.c.id,
-        data={
-            "version": joined.c.version,
-            "room": joined.c.room,
-            "attempt": joined.c.attempt,
-            "reason": lost.scalar_subquery(),
-        },
-        where=was_there.is_not(true()),
-    )
-
-
-def _with_trace(trace_id: str | None) -> ColumnElement[list[str]]:
-    """A call's later traces, and with them one that is not the first."""
-    later = CallRow.later_trace_ids
-    if trace_id is None:
-        return later.expression
-    known = or_(CallRow.trace_id.is_(None), CallRow.trace_id == trace_id, any_(later) == trace_id)
-    return case((known, later), else_=func.array_append(later, trace_id))
 
 
 def _carried() -> Select[UUID, UUID, str, str, int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,12 @@ from sqlalchemy import SmallInteger, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import CallEventRow, CallRow, DraftRow, TurnRow
-from db.repositories.calls import OPEN
+from db.models import CallEventRow, DraftRow, TurnRow
+from db.repositories import record
 from db.repositories.counting import CountingRepository
 
 PLATFORM = 0
 """The number of the platform's own event of an attempt: what led to it."""
-
-ROWS_AT_ONCE = 500
 
 CUT = "cut-"
 """How the ids of turns begin that ended with their agent."""
@@ -78,8 +76,7 @@ class TranscriptRepository:
         if not await self._may_write(call_id):
             return
         rows = [{"call_id": call_id, "attempt": attempt} | vars(turn) for turn in turns]
-        for some in _in_parts(rows):
-            await self._db_session.execute(insert(TurnRow).values(some).on_conflict_do_nothing())
+        await self._db_session.execute(record.ADD_TURNS, rows)
 
     async def turns(self, call_id: UUID) -> list[TurnRow]:
         """What was said in a call, in order."""
@@ -93,8 +90,7 @@ class TranscriptRepository:
         if not await self._may_write(call_id):
             return
         rows = [{"call_id": call_id, "attempt": attempt} | vars(event) for event in events]
-        for some in _in_parts(rows):
-            await self._db_session.execute(insert(CallEventRow).values(some).on_conflict_do_nothing())
+        await self._db_session.execute(record.ADD_EVENTS, rows)
 
     async def events(self, call_id: UUID, kind: str | None = None) -> list[CallEventRow]:
         """What happened in a call, in order, or what of one kind."""
@@ -109,19 +105,12 @@ class TranscriptRepository:
         more, or whose call is over, it is what was said last, and cut off."""
         if not await self._may_write(call_id):
             return
-        speaks = (CallRow.id == call_id, CallRow.status.in_(OPEN), CallRow.attempt <= attempt)
-        if (await self._db_session.execute(select(CallRow.id).where(*speaks))).scalar() is None:
+        speaks = await self._db_session.execute(record.SPEAKS, {"call_id": call_id, "attempt": attempt})
+        if speaks.scalar() is None:
             await self._add_cut(call_id, attempt, drafts)
             return
         rows = [{"call_id": call_id, "attempt": attempt} | vars(draft) for draft in drafts]
-        statement = insert(DraftRow).values(rows)
-        new = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=["call_id", "role"],
-            set_={"attempt": new.attempt, "text": new.text, "at": new.at},
-            where=DraftRow.attempt <= new.attempt,
-        )
-        await self._db_session.execute(statement)
+        await self._db_session.execute(record.PUT_DRAFTS, rows)
 
     async def _add_cut(self, call_id: UUID, attempt: int, drafts: Sequence[Draft]) -> None:
         same = {"call_id": call_id, "attempt": attempt, "interrupted": True}
@@ -139,11 +128,11 @@ class TranscriptRepository:
         """What was being said is over, and a turn."""
         if not await self._may_write(call_id):
             return
-        mine = (DraftRow.call_id == call_id, DraftRow.attempt == attempt, DraftRow.role.in_(roles))
-        await self._db_session.execute(delete(DraftRow).where(*mine))
+        mine = {"call_id": call_id, "attempt": attempt, "roles": roles}
+        await self._db_session.execute(record.DROP_DRAFTS, mine)
         # The call may have been taken for over meanwhile, and the draft for all that there would be.
-        cut = TurnRow.item_id.in_([f"{CUT}{attempt}-{role}" for role in roles])
-        await self._db_session.execute(delete(TurnRow).where(TurnRow.call_id == call_id, cut))
+        cut = {"call_id": call_id, "items": [f"{CUT}{attempt}-{role}" for role in roles]}
+        await self._db_session.execute(record.DROP_CUT, cut)
 
     async def keep_drafts(self, call_id: UUID) -> None:
         """Whoever was speaking will not go on: what they have said is a turn, cut off."""
@@ -166,9 +155,3 @@ class TranscriptRepository:
         """What is being said now."""
         statement = select(DraftRow).where(DraftRow.call_id == call_id).order_by(DraftRow.at)
         return list((await self._db_session.execute(statement)).scalars())
-
-
-def _in_parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """A statement has no more than 32,767 values, and what waited for Postgres may be more."""
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        yield rows[start : start + ROWS_AT_ONCE]

@@ -14,7 +14,7 @@ from db.engine import Database
 from db.models import CallRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.drifts import DriftRepository
-from db.repositories.recoveries import JoinedAgent, RecoveryRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
 from tests.api.conftest import make_settings
 from workflows.reconcile_types import Drift
 
@@ -28,7 +28,7 @@ async def test_calls_on_a_server_that_is_away_stay_open(database: Database, data
         old = uuid4()
         for call_id in (old, uuid4()):
             joined = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}")
-            await RecoveryRepository(db_session).joined(joined)
+            await JoiningRepository(db_session).joined(joined)
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
         await db_session.execute(update(CallRow).where(CallRow.id == old).values(started_at=an_hour_ago))
 

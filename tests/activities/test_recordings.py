@@ -21,8 +21,8 @@ from common.settings import Settings
 from db.engine import Database
 from db.models import CallRow, RecordingRow
 from db.repositories.agents import AgentRepository, StoredConfig
+from db.repositories.joining import JoinedAgent, JoiningRepository
 from db.repositories.recordings import RecordingRepository
-from db.repositories.recoveries import JoinedAgent, RecoveryRepository
 from tests.api.conftest import make_settings
 from tests.support.sound import encoded
 
@@ -95,7 +95,7 @@ async def world(database: Database, database_url: str, tmp_path: Path) -> World:
     async with database.begin() as db_session:
         config = StoredConfig({"instructions": "Be kind."}, {})
         agent = await AgentRepository(db_session, database.box).create("A", f"a-{uuid4().hex[:8]}", config)
-        await RecoveryRepository(db_session).joined(JoinedAgent(call_id, agent.id, 1, f"call-{call_id}"))
+        await JoiningRepository(db_session).joined(JoinedAgent(call_id, agent.id, 1, f"call-{call_id}"))
     return World(database, settings, agent.id, call_id, f"call-{call_id}")
 
 

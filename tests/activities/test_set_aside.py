@@ -20,7 +20,7 @@ from db.models import CallRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.calls import CallRepository
 from db.repositories.erasures import Caller, ErasureRepository
-from db.repositories.recoveries import JoinedAgent, RecoveryRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
 from db.repositories.transcripts import Turn
 from tests.agents.record.test_journal import NOW
 
@@ -34,7 +34,7 @@ async def _call(database: Database, room: str) -> UUID:
         config, slug = StoredConfig({"instructions": "Be kind."}, {}), f"a-{uuid4().hex[:8]}"
         agent = await AgentRepository(db_session, database.box).create("A", slug, config)
         call_id = uuid4()
-        await RecoveryRepository(db_session).joined(JoinedAgent(call_id, agent.id, 1, room))
+        await JoiningRepository(db_session).joined(JoinedAgent(call_id, agent.id, 1, room))
         await CallRepository(db_session).end(room, "hung up")
     return call_id
 

@@ -15,7 +15,7 @@ from api.services.rates import RateLimit
 from api.services.sweeps import NoShows
 from common.settings import Settings
 from db.models import CallRow
-from db.repositories.recoveries import JoinedAgent, RecoveryRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
 from db.repositories.transcripts import TranscriptRepository, Turn
 from tests.api.conftest import LIVEKIT_SECRET, Client, platform_of, serving
 from tests.api.helpers import (
@@ -95,7 +95,7 @@ async def _talk(client: Client, agent: dict[str, Any], call: dict[str, Any]) -> 
     async with platform_of(client).agents.postgres.begin() as db_session:
         call_id, agent_id = UUID(call["callId"]), UUID(agent["id"])
         joined = JoinedAgent(call_id, agent_id, 1, call["room"], trace_id="abc")
-        await RecoveryRepository(db_session).joined(joined)
+        await JoiningRepository(db_session).joined(joined)
         at = datetime.now(UTC)
         hello = Turn("1", "agent", "Hello", at)
         hi = Turn("2", "user", "Hi", at, e2e_latency=1.5, llm_node_ttft=0.2)
@@ -133,7 +133,7 @@ async def test_a_call_that_is_over_is_not_reopened(client: Client) -> None:
     await client.post(HOOK, content=body, headers=signature(body))
     async with platform_of(client).agents.postgres.begin() as db_session:
         late = JoinedAgent(uuid4(), UUID(agent["id"]), 2, token["room"], trace_id="late")
-        known = await RecoveryRepository(db_session).joined(late)
+        known = await JoiningRepository(db_session).joined(late)
     assert str(known.call_id) == token["callId"]
     call = await call_of(client, token["callId"])
     assert (call["status"], call["version"], call["startedAt"], call["traceId"]) == ("ended", 1, None, None)

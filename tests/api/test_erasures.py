@@ -13,7 +13,7 @@ from db.models import CallRow
 from db.repositories import belongings
 from db.repositories.agent_logs import AgentLogRepository, LogLine
 from db.repositories.calls import CallRepository
-from db.repositories.recoveries import JoinedAgent, RecoveryRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
 from tests.api.conftest import Client, platform_of
 from tests.api.helpers import call_of, make_call, make_live, unique
 from tests.api.test_http import problem
@@ -95,7 +95,7 @@ async def test_the_traces_of_all_agents_of_a_call_are_listed(client: Client) -> 
     async with platform_of(client).calls.postgres.begin() as db_session:
         for attempt, trace_id in ((1, "first"), (2, "second"), (2, "second"), (3, None), (4, "fourth")):
             joined = JoinedAgent(call_id, UUID(agent["id"]), 1, token["room"], attempt, trace_id)
-            await RecoveryRepository(db_session).joined(joined)
+            await JoiningRepository(db_session).joined(joined)
         await CallRepository(db_session).end(token["room"], "hung up")
     for _ in range(2):
         receipt = await _erase(client, callIds=[str(call_id)])

@@ -19,7 +19,7 @@ from db.models import CallEventRow, CallRow, LiveKitEventRow, TurnRow
 from db.repositories import belongings
 from db.repositories.calls import CallRepository
 from db.repositories.counting import CountingRepository
-from db.repositories.recoveries import JoinedAgent, RecoveryRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
 from db.repositories.transcripts import CallEvent, Draft, TranscriptRepository, Turn
 from tests.api.conftest import Client, make_settings, platform_of
 from tests.api.helpers import call_of, make_call, make_live, unique
@@ -34,7 +34,7 @@ async def make_talk(client: Client, agent: dict[str, Any], age: timedelta, *, ov
     token = await make_call(client, agent)
     call_id = UUID(token["callId"])
     async with platform_of(client).calls.postgres.begin() as db_session:
-        await RecoveryRepository(db_session).joined(
+        await JoiningRepository(db_session).joined(
             JoinedAgent(call_id, UUID(agent["id"]), 1, token["room"], trace_id=f"trace-{call_id.hex}")
         )
         transcripts = TranscriptRepository(db_session)

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from api.services.sweeps import Counts
 from db.models import CallRow
 from db.repositories.calls import CallRepository
-from db.repositories.recoveries import JoinedAgent, RecoveryRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
 from db.repositories.transcripts import TranscriptRepository, Turn
 from tests.api.conftest import Client, platform_of
 from tests.api.helpers import make_agent, make_call, make_live, unique
@@ -26,7 +26,7 @@ async def _call(client: Client, agent: dict[str, Any], *, over: timedelta | None
     token = await make_call(client, agent)
     call_id = UUID(token["callId"])
     async with platform_of(client).stats.postgres.begin() as db_session:
-        await RecoveryRepository(db_session).joined(JoinedAgent(call_id, UUID(agent["id"]), 1, token["room"]))
+        await JoiningRepository(db_session).joined(JoinedAgent(call_id, UUID(agent["id"]), 1, token["room"]))
         turn = Turn("1", "agent", "Hello", datetime.now(UTC), llm_node_ttft=0.25)
         await TranscriptRepository(db_session).add_turns(call_id, 1, [turn])
         if over is not None:

@@ -11,7 +11,7 @@ from db.engine import Database
 from db.models import AgentRow, EventRow
 from db.repositories.calls import CallRepository
 from db.repositories.events import EventRepository
-from db.repositories.recoveries import JoinedAgent, RecoveryRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
 
 
 async def make_call(database: Database, agent: AgentRow) -> tuple[uuid.UUID, str]:
@@ -27,7 +27,7 @@ async def joins(database: Database, agent: AgentRow, call_id: uuid.UUID, attempt
     """The agent is in the room."""
     async with database.begin() as db_session:
         joined = JoinedAgent(call_id, agent.id, 3, f"call-{call_id}", attempt)
-        await RecoveryRepository(db_session).joined(joined)
+        await JoiningRepository(db_session).joined(joined)
 
 
 async def ends(database: Database, room: str, reason: str = "caller left", **more: Any) -> bool:

@@ -23,9 +23,10 @@ from db.models import AgentRow, ReplicaRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.calls import CallFilter, CallRepository
 from db.repositories.deployments import AgentView, DeploymentRepository, NewTransition, ReplicaState
+from db.repositories.joining import Begun, JoinedAgent, JoiningRepository
 from db.repositories.pages import Cursor
 from db.repositories.placements import PlacementRepository
-from db.repositories.recoveries import Begun, JoinedAgent, Loss, RecoveryRepository
+from db.repositories.recoveries import Loss, RecoveryRepository
 from db.repositories.settings import SettingRepository, StoredSettings
 from db.repositories.transcripts import TranscriptRepository, Turn
 
@@ -175,11 +176,11 @@ async def test_a_turn_is_written_once_and_a_call_ends_once(database: Database) -
     agent = await _agent(database)
     room = f"call-{uuid.uuid4()}"
     async with database.begin() as db_session:
-        calls, recoveries = CallRepository(db_session), RecoveryRepository(db_session)
+        calls, joining = CallRepository(db_session), JoiningRepository(db_session)
         transcripts = TranscriptRepository(db_session)
-        call_id = (await recoveries.joined(JoinedAgent(uuid.uuid4(), agent.id, 1, room))).call_id
+        call_id = (await joining.joined(JoinedAgent(uuid.uuid4(), agent.id, 1, room))).call_id
         again = JoinedAgent(uuid.uuid4(), agent.id, 1, room, trace_id="trace")
-        assert await recoveries.joined(again) == Begun(call_id)
+        assert await joining.joined(again) == Begun(call_id)
         turn = Turn("item_1", "user", "hello", datetime.now(UTC), e2e_latency=0.5)
         await transcripts.add_turns(call_id, 1, [turn])
         await transcripts.add_turns(call_id, 1, [turn, Turn("item_2", "agent", "hi", datetime.now(UTC))])
@@ -197,14 +198,14 @@ async def test_of_two_agents_that_one_dispatch_sent_the_first_speaks(database: D
     first = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}", job_id="AJ_first")
     twin, third = replace(first, job_id="AJ_twin"), replace(first, attempt=2, job_id="AJ_third")
     async with database.begin() as db_session:
-        recoveries = RecoveryRepository(db_session)
-        stale = [(await recoveries.joined(each)).stale for each in (first, twin, first)]
+        recoveries, joining = RecoveryRepository(db_session), JoiningRepository(db_session)
+        stale = [(await joining.joined(each)).stale for each in (first, twin, first)]
         assert stale == [False, True, False]
         assert await recoveries.take_over(call_id, Loss(1, "It is gone."), datetime.now(UTC))
-        stale = [(await recoveries.joined(each)).stale for each in (first, third, twin, third)]
+        stale = [(await joining.joined(each)).stale for each in (first, third, twin, third)]
         assert stale == [True, False, True, False]
         await CallRepository(db_session).end(first.room, "left")
-        assert not (await recoveries.joined(replace(third, job_id="AJ_fourth"))).stale, "it is over"
+        assert not (await joining.joined(replace(third, job_id="AJ_fourth"))).stale, "it is over"
 
 
 async def test_pages_have_every_call_once(database: Database) -> None:
@@ -212,7 +213,7 @@ async def test_pages_have_every_call_once(database: Database) -> None:
     for _ in range(5):
         async with database.begin() as db_session:
             joined = JoinedAgent(uuid.uuid4(), agent.id, 1, f"call-{uuid.uuid4()}")
-            await RecoveryRepository(db_session).joined(joined)
+            await JoiningRepository(db_session).joined(joined)
     seen, cursor = [], None
     while True:
         async with database.begin() as db_session:

@@ -24,7 +24,8 @@ from db.engine import Database
 from db.models import CallEventRow, DraftRow, TurnRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.calls import CallRepository
-from db.repositories.recoveries import JoinedAgent, Loss, RecoveryRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
+from db.repositories.recoveries import Loss, RecoveryRepository
 from db.repositories.transcripts import CallEvent, Draft, TranscriptRepository, Turn
 
 NOW = datetime.now(UTC)
@@ -104,7 +105,7 @@ async def _killed(database: Database, folder: Path, *, joined: bool = True) -> J
         call_id = uuid4()
         killed = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}")
         if joined:
-            await RecoveryRepository(db_session).joined(killed)
+            await JoiningRepository(db_session).joined(killed)
     journal = Journal.begin(folder, killed)
     ledger = Ledger("postgresql://127.0.0.1:9/away", killed.room)
     recorder = CallRecorder(ledger, killed, journal)
