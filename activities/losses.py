@@ -60,7 +60,7 @@ class Losses:
             try:
                 async with self._turn:
                     call = await self._find(end.room)
-                    if call is not None:
+                    if call is not None and not call.is_held_by_another(attempt, end.job_id):
                         await self._salvage.sweep(end.room, attempt)
                         await self._see_to(call, lost)
             except (SQLAlchemyError, OSError, RPCError, BionicError) as error:

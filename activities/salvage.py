@@ -115,7 +115,8 @@ class Salvage:
                 await transcripts.add_turns(call_id, attempt, rest.turns)
             if rest.events:
                 await transcripts.add_events(call_id, attempt, rest.events)
-            spoken = [role for role, draft in rest.drafts.items() if draft is None]
+            # Of who went on speaking as well: what they had said is no draft any more, nor was it cut off.
+            spoken = sorted({turn.role for turn in rest.turns})
             if spoken:
                 await transcripts.drop_drafts(call_id, attempt, spoken)
             drafts = [draft for draft in rest.drafts.values() if draft is not None]

@@ -41,7 +41,10 @@ class SetAside:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def sweep(self) -> None:
-        """Delete what is old, and what is of a call whose transcript is gone. Raises nothing that happens."""
+        """Delete what is old, and what is of a call whose transcript is gone. Raises nothing that happens.
+
+        What is of no call that Postgres knows is kept as long as may be: it may have never heard of it.
+        """
         try:
             found = await asyncio.to_thread(_found, self.folder)
             for path in [each for each, age in found.items() if age > KEPT]:
@@ -51,10 +54,10 @@ class SetAside:
                 return
             rooms = {path: await asyncio.to_thread(_room, path) for path in found}
             async with self.database.begin() as db_session:
-                told = await CallRepository(db_session).with_transcript(set(rooms.values()))
+                deleted = await CallRepository(db_session).without_transcript(set(rooms.values()))
             for path, room in rooms.items():
-                if room not in told:
-                    await _delete(path, "is of a call whose transcript is deleted, or of none")
+                if room in deleted:
+                    await _delete(path, "is of a call whose transcript is deleted")
         except (SQLAlchemyError, OSError) as error:
             logger.warning("journals that were set aside can't be looked after yet: %s", type(error).__name__)
 

@@ -53,7 +53,8 @@ class Capacity:
         self.tipped = asyncio.Event()
         """Set when it became overfull, or is so no more."""
         self._measure, self._clock = measure, clock
-        self._calls: set[str] = set()
+        self._calls: dict[str, str] = {}
+        """The room of each job."""
         self._calls_begin = True
         self._looked_at = clock()
         self.usage = Usage(cpu=0.0, memory=measure().memory)
@@ -106,13 +107,21 @@ class Capacity:
         """For LiveKit, which prefers hosts with less; between 0 and `BUSIEST`."""
         return min(1.0, max(self.usage.cpu, self.calls / self.limits.calls)) * BUSIEST
 
-    def hold(self, job_id: str) -> None:
+    def hold(self, job_id: str, room: str = "") -> None:
         """A call was accepted."""
-        self._count(lambda: self._calls.add(job_id))
+        self._count(lambda: self._calls.update({job_id: room}))
+
+    def has_call_in(self, room: str) -> bool:
+        """Whether a call in that room goes on here, or is about to begin, of whatever agent."""
+        return room in self._calls.values()
 
     def release(self, job_id: str) -> None:
         """A call is over, or did not come; said again, nothing happens."""
-        self._count(lambda: self._calls.discard(job_id))
+
+        def _forget() -> None:
+            self._calls.pop(job_id, None)
+
+        self._count(_forget)
 
     def can_begin(self, calls_begin: bool) -> None:  # noqa: FBT001 - it is told by a callback
         """Whether processes that hold calls begin here."""

@@ -33,6 +33,8 @@ class CallEnd:
     """Its agent was lost: nobody had told it to end."""
     cut: bool = False
     """This host ended it, and not the call: its time to stay here was over."""
+    job_id: str | None = None
+    """LiveKit's."""
 
 
 CallOver = Callable[[CallEnd], None]
@@ -118,7 +120,7 @@ class Offers:
         )
         expiry = asyncio.get_running_loop().call_later(ASSIGNMENT_SECONDS, self._expire, job.id)
         self._open[job.id] = Offer(job, accept, received, time.time(), expiry)
-        self._capacity.hold(job.id)
+        self._capacity.hold(job.id, job.room.name)
         self._quiet.clear()
         answer = lk.AvailabilityResponse(
             job_id=job.id,
@@ -134,7 +136,7 @@ class Offers:
         dispatch = Dispatch.read(job.metadata)
         if dispatch is None:
             return False
-        if dispatch.elsewhere and any(each.room == job.room.name for each in self._jobs.values()):
+        if dispatch.elsewhere and self._capacity.has_call_in(job.room.name):
             return True
         return bool(dispatch.avoid) and dispatch.avoid == self._call.host
 
@@ -192,7 +194,7 @@ class Offers:
             logger.info("the call is over after %.0f s", seconds, extra=about)
         self._capacity.release(job_id)
         if job:
-            self._tell_over(CallEnd(job.room, job.dispatch, crashed, cut))
+            self._tell_over(CallEnd(job.room, job.dispatch, crashed, cut, job_id))
         self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))

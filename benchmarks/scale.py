@@ -58,8 +58,11 @@ class Scale:
     in_memory: int = 10
     """Calls of one side at once, whose memory is counted."""
 
-    turns: int = 150
-    """Typed questions in each call."""
+    turns: int = 30
+    """Typed questions in each call: the more were asked, the longer livekit-agents takes for each trace."""
+
+    conversations: int = 5
+    """Of so many turns, one after the other."""
 
     still_seconds: float = 60.0
     """During which nothing may be added to the histories of agents at rest."""
@@ -95,6 +98,7 @@ class Scale:
             idle_seconds=3,
             watch_seconds=3,
             turns=5,
+            conversations=1,
             still_seconds=5,
             seeded_calls=2000,
             seeded_turns=5,

@@ -23,24 +23,33 @@ _KEYS = {"langfusePublicKey": "pk-bench", "langfuseSecretKey": "sk-bench"}
 
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:
-    """All calls are open at once and one has a turn at a time, in an order drawn anew for each round."""
+    """Conversations of some turns each, one after the other."""
     async with open_bench() as bench, stock_worker(bench) as stock, _targets() as targets:
         agents = {name: await _traced(bench, target) for name, target in targets.items()}
         await stock.registered()
-        async with AsyncExitStack() as open_calls:
-            calls = {name: await open_calls.enter_async_context(_stock(bench)) for name in _STOCK}
-            for name, agent in agents.items():
-                calls[name] = await open_calls.enter_async_context(with_ours(bench, agent))
-            await bench.settle(stock.pid)
-            times: dict[str, list[float]] = {name: [] for name in calls}
-            for number in range(scale.turns):
-                tell(f"turn {number + 1} of {scale.turns} in {len(calls)} calls")
-                for name in random.sample(sorted(calls), len(calls)):
-                    times[name].append(await calls[name].ask(_QUESTION))
+        times: dict[str, list[float]] = {name: [] for name in (*_STOCK, *agents)}
+        for number in range(scale.conversations):
+            tell(f"conversation {number + 1} of {scale.conversations}")
+            async with _calls(bench, agents) as calls:
+                await bench.settle(stock.pid)
+                for turn in range(scale.turns):
+                    tell(f"turn {turn + 1} of {scale.turns} in {len(calls)} calls")
+                    for name in random.sample(sorted(calls), len(calls)):
+                        times[name].append(await calls[name].ask(_QUESTION))
     for name, target in targets.items():
         if target and not target.came:
             raise StackError(f"Nothing was traced with tracing {name}")
     return _results({name: Series(tuple(values)) for name, values in times.items()}, list(targets))
+
+
+@asynccontextmanager
+async def _calls(bench: Bench, agents: dict[str, Agent]) -> AsyncIterator[dict[str, Conversation]]:
+    """All open at once: one has a turn at a time, in an order drawn anew for each round."""
+    async with AsyncExitStack() as open_calls:
+        calls = {name: await open_calls.enter_async_context(_stock(bench)) for name in _STOCK}
+        for name, agent in agents.items():
+            calls[name] = await open_calls.enter_async_context(with_ours(bench, agent))
+        yield calls
 
 
 @asynccontextmanager

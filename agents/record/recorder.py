@@ -232,13 +232,17 @@ class CallRecorder:
     async def _finish(self, reason: str) -> None:
         assert self._task is not None
         await self._task
-        if reason not in UNFINISHED and not self.replaced.is_set():
+        if self.replaced.is_set():
+            return
 
-            async def _end(db_session: AsyncSession) -> None:
+        async def _end(db_session: AsyncSession) -> None:
+            if reason in UNFINISHED:
+                await JoiningRepository(db_session).gone(self._agent)
+            else:
                 attempt = self._agent.attempt
                 await CallRepository(db_session).end(self._agent.room, reason, attempt=attempt)
 
-            await self._ledger.do(_end)
+        await self._ledger.do(_end)
 
     async def _write(self) -> None:
         begun = await self.begin()

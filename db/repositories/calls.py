@@ -176,10 +176,10 @@ class CallRepository:
         """The call of a room, open or over."""
         return (await self._db_session.execute(select(CallRow).where(CallRow.room == room))).scalar()
 
-    async def with_transcript(self, rooms: Collection[str]) -> set[str]:
-        """Those of `rooms` that are of a call whose transcript was not deleted."""
+    async def without_transcript(self, rooms: Collection[str]) -> set[str]:
+        """Those of `rooms` that are of a call whose transcript was deleted."""
         statement = select(CallRow.room).where(
-            CallRow.room.in_(rooms), CallRow.transcript_deleted_at.is_(None)
+            CallRow.room.in_(rooms), CallRow.transcript_deleted_at.is_not(None)
         )
         return set((await self._db_session.execute(statement)).scalars())
 

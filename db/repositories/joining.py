@@ -24,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    update,
 )
 from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -83,6 +84,12 @@ class JoiningRepository:
         named = {name: asked[name] for name in ("room", "attempt", "job_id")}
         call_id, is_stale = (await self._db_session.execute(_IN_ROOM, named)).one()
         return Begun(call_id, is_stale)
+
+    async def gone(self, agent: JoinedAgent) -> None:
+        """The agent has left a call that goes on: whoever else its dispatch sent may speak for it."""
+        mine = (CallRow.room == agent.room, CallRow.attempt == agent.attempt, CallRow.job_id == agent.job_id)
+        statement = update(CallRow).where(*mine).values(job_id=None)
+        await self._db_session.execute(statement.execution_options(synchronize_session=False))
 
 
 _ROOM, _TRACE, _JOB = (bindparam(name, type_=Text()) for name in ("room", "trace_id", "job_id"))

@@ -33,6 +33,9 @@ NO_AGENT = "no_agent"
 """The event that a caller was told that no agent comes."""
 
 
+_Carried = Select[UUID, UUID, str, str, int, str, str | None]
+
+
 @dataclass(frozen=True)
 class Loss:
     """Why a call needs another agent."""
@@ -54,6 +57,12 @@ class CarriedCall:
     room: str
     attempt: int
     status: str
+    job_id: str | None
+    """LiveKit's job of the agent that speaks for it, as far as that has said so."""
+
+    def is_held_by_another(self, attempt: int, job_id: str | None) -> bool:
+        """Whether an agent is there that the same dispatch sent as this job: LiveKit may send two."""
+        return self.attempt == attempt and self.job_id not in {None, job_id}
 
 
 class RecoveryRepository:
@@ -150,16 +159,17 @@ class RecoveryRepository:
         return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
 
 
-def _carried() -> Select[UUID, UUID, str, str, int, str]:
+def _carried() -> _Carried:
     return _known().where(CallRow.status.in_(OPEN))
 
 
-def _waiting(limit: int) -> Select[UUID, UUID, str, str, int, str]:
+def _waiting(limit: int) -> _Carried:
     unmet = CallRow.status.in_([CallStatus.WAITING, CallStatus.RECOVERING])
     there = (CallRow.caller_joined_at.is_not(None), CallRow.caller_left_at.is_(None))
     return _known().where(unmet, *there).order_by(CallRow.caller_joined_at).limit(limit)
 
 
-def _known() -> Select[UUID, UUID, str, str, int, str]:
-    columns = (CallRow.id, CallRow.agent_id, AgentRow.slug, CallRow.room, CallRow.attempt, CallRow.status)
-    return select(*columns).join(AgentRow, AgentRow.id == CallRow.agent_id)
+def _known() -> _Carried:
+    call = (CallRow.room, CallRow.attempt, CallRow.status, CallRow.job_id)
+    statement = select(CallRow.id, CallRow.agent_id, AgentRow.slug, *call)
+    return statement.join(AgentRow, AgentRow.id == CallRow.agent_id)

@@ -71,7 +71,7 @@ async def test_it_goes_when_its_caller_is_erased(database: Database, tmp_path: P
     assert await _left(tmp_path) == 0
 
 
-async def test_it_goes_with_the_transcript_and_with_the_call(database: Database, tmp_path: Path) -> None:
+async def test_it_goes_with_the_transcript(database: Database, tmp_path: Path) -> None:
     rooms = [f"call-{uuid4()}" for _ in range(2)]
     call_ids = [await _call(database, room) for room in rooms]
     for room in rooms:
@@ -84,7 +84,7 @@ async def test_it_goes_with_the_transcript_and_with_the_call(database: Database,
     async with database.begin() as db_session:
         await db_session.delete(await CallRepository(db_session).get(call_ids[1]))
     await SetAside(database, tmp_path).sweep()
-    assert await _left(tmp_path) == 0
+    assert await _left(tmp_path) == 1, "Postgres may have never heard of that call"
 
 
 async def test_what_does_not_say_whose_it_is_goes_by_its_name(database: Database, tmp_path: Path) -> None:
@@ -92,9 +92,12 @@ async def test_what_does_not_say_whose_it_is_goes_by_its_name(database: Database
     await _call(database, room)
     (tmp_path / f"{room}.1.77-123{BROKEN}").write_text("what is that\n")
     (tmp_path / f"nonsense{BROKEN}").write_text("what is that\n")
+    async with database.begin() as db_session:
+        statement = update(CallRow).where(CallRow.room == room).values(transcript_deleted_at=NOW)
+        await db_session.execute(statement)
     await SetAside(database, tmp_path).sweep()
     (left,) = await asyncio.to_thread(lambda: list(tmp_path.iterdir()))
-    assert left.name.startswith(room)
+    assert left.name.startswith("nonsense")
 
 
 async def test_it_goes_when_it_is_old(database: Database, tmp_path: Path) -> None:

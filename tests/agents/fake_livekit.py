@@ -78,10 +78,10 @@ class FakeLiveKit:
 
         return await eventually(look, f"{what} number {count} (said: {self.said})", seconds=5)
 
-    async def offers(self, job_id: str) -> lk.AvailabilityResponse:
+    async def offers(self, job_id: str, metadata: str = '{"callId": "c"}') -> lk.AvailabilityResponse:
         """Offer a job; the answer to it."""
         count = sum(message.HasField("availability") for message in self.said) + 1
-        job = lk.Job(id=job_id, room=Room(name="room"), metadata='{"callId": "c"}')
+        job = lk.Job(id=job_id, room=Room(name="room"), metadata=metadata)
         await self.say(availability=lk.AvailabilityRequest(job=job))
         return (await self.hears("availability", count)).availability
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
@@ -16,6 +16,7 @@ from livekit.protocol import agent as lk
 from agents import offers, registration
 from agents.call_job import CallJob
 from agents.capacity import BUSIEST, LEAST_MARGIN, Capacity, Limits, Usage
+from agents.dispatch import Dispatch
 from agents.jobs import JobPool
 from agents.registration import Registration
 from common.errors import LiveKitRefused, LiveKitUnreachable
@@ -150,6 +151,17 @@ async def test_a_call_is_accepted_launched_and_told_of_to_its_end(livekit: FakeL
         assert OVER == [("room", True)]
         assert (await livekit.hears("update_job", 2)).update_job.status == lk.JobStatus.JS_FAILED
         assert (one.active_calls, one.calls_taken) == (0, 1)
+
+
+async def test_a_host_that_brought_nobody_leaves_the_next_try_to_others(livekit: FakeLiveKit) -> None:
+    """Whatever name of it the job before came by."""
+    capacity, elsewhere = idle(), Dispatch(uuid4(), 2, elsewhere=True).metadata()
+    async with registered(livekit, FakePool(), capacity):
+        assert (await livekit.offers("J1", elsewhere)).available
+        capacity.release("J1")
+        capacity.hold("by another name", "room")
+        assert not (await livekit.offers("J2", elsewhere)).available
+        assert (await livekit.offers("J3", Dispatch(uuid4(), 3).metadata())).available
 
 
 async def test_a_call_for_which_there_is_no_process_has_failed(livekit: FakeLiveKit) -> None:

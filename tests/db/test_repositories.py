@@ -201,6 +201,15 @@ async def test_of_two_agents_that_one_dispatch_sent_the_first_speaks(database: D
         recoveries, joining = RecoveryRepository(db_session), JoiningRepository(db_session)
         stale = [(await joining.joined(each)).stale for each in (first, twin, first)]
         assert stale == [False, True, False]
+        call = await recoveries.in_room(first.room)
+        assert call is not None
+        held = [call.is_held_by_another(each.attempt, each.job_id) for each in (first, twin, third)]
+        assert held == [False, True, False], "that the twin is lost is no loss"
+        await joining.gone(twin)
+        assert (await joining.joined(twin)).stale
+        await joining.gone(first)
+        stale = [(await joining.joined(each)).stale for each in (twin, first)]
+        assert stale == [False, True], "the first has left"
         assert await recoveries.take_over(call_id, Loss(1, "It is gone."), datetime.now(UTC))
         stale = [(await joining.joined(each)).stale for each in (first, third, twin, third)]
         assert stale == [True, False, True, False]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from datetime import UTC, datetime
 
 import pytest
-from alembic import command
-from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from common.status import Status
-from db.engine import Database, async_url
-from db.migrate import alembic_config, upgrade
+from db.engine import Database
 from db.models import AgentRow, DeploymentKind
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.deployments import DeploymentRepository, NewTransition
@@ -92,32 +87,3 @@ async def test_what_ran_last_is_what_took_over_last(database: Database) -> None:
     await _deployed(database, agent, 3, Status.STARTING, Status.FAILED)
     await _deployed(database, agent, 4)
     assert [await last(version) for version in (4, 3, 1, 2)] == [1, 1, 2, 1]
-
-
-async def test_deployments_from_before_are_no_rollbacks(database_url: str) -> None:
-    url = make_url(database_url)
-    engine = create_async_engine(async_url(database_url), isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text("CREATE DATABASE older"))
-    await engine.dispose()
-    older = url.set(database="older").render_as_string(hide_password=False)
-    await asyncio.to_thread(command.upgrade, alembic_config(older), "0001")
-    engine = create_async_engine(async_url(older))
-    agent, deployment = uuid.uuid4(), uuid.uuid4()
-    async with engine.begin() as connection:
-        await connection.execute(
-            text("INSERT INTO agents (id, slug, name, draft) VALUES (:id, 'old', 'Old', '{}')"), {"id": agent}
-        )
-        await connection.execute(
-            text(
-                "INSERT INTO deployments (id, agent_id, version, replicas, status, actor) "
-                "VALUES (:id, :agent, 1, 1, 'running', 'tester')"
-            ),
-            {"id": deployment, "agent": agent},
-        )
-    await asyncio.to_thread(upgrade, older)
-    async with engine.begin() as connection:
-        assert (await connection.execute(text("SELECT kind FROM deployments"))).scalars().all() == ["deploy"]
-    await engine.dispose()
-    await asyncio.to_thread(command.downgrade, alembic_config(older), "0001")
-    await asyncio.to_thread(upgrade, older)

@@ -13,6 +13,18 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("turns", sa.Column("attempt", sa.SmallInteger(), server_default="1", nullable=False))
+    # Of calls that had several agents: who was sent last before the turn noted it; what was cut off tells.
+    op.execute(
+        """
+        UPDATE turns SET attempt = CASE
+            WHEN item_id LIKE 'cut-%' THEN split_part(item_id, '-', 2)::smallint
+            ELSE coalesce((SELECT max(event.attempt) FROM call_events AS event
+                           WHERE event.call_id = turns.call_id AND event.number = 0
+                           AND event.at <= turns.at), 1)
+        END
+        FROM calls WHERE calls.id = turns.call_id AND calls.attempt > 1
+        """
+    )
 
 
 def downgrade() -> None:

@@ -15,7 +15,7 @@ from livekit.agents.llm import ChatMessage
 from activities.salvage import AT_ONCE, Salvage
 from agents import spool
 from agents.record.continuing import load_items
-from agents.record.journal import Journal, Rest, journals, read
+from agents.record.journal import _LINE, Journal, Rest, journals, line_of, read
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder
 from common.keys import make_master_key
@@ -146,6 +146,28 @@ async def test_what_is_found_after_another_agent_took_over_lengthens_what_was_cu
     turns, _, drafts = await _kept(database, killed.call_id)
     assert [(each.role, each.text) for each in turns] == [("user", TURN.text), ("agent", "It ships today.")]
     assert ([each.interrupted for each in turns], drafts) == ([False, True], [])
+
+
+@pytest.mark.integration
+async def test_who_went_on_speaking_after_a_turn_is_quoted_with_both(
+    database: Database, tmp_path: Path
+) -> None:
+    """The turn was a draft for Postgres when the next agent came, and so taken for what was cut off."""
+    killed = await _killed(database, tmp_path)
+    async with database.begin() as db_session:
+        await TranscriptRepository(db_session).put_drafts(killed.call_id, 1, [replace(DRAFT, role="user")])
+        await RecoveryRepository(db_session).take_over(killed.call_id, Loss(1, "It is gone."), NOW)
+    (path,) = journals(tmp_path)
+    with path.open("a") as file:
+        file.write(_LINE.dump_json(line_of(Draft("user", "Hm", NOW))).decode() + "\n")
+    await Salvage(database, tmp_path).sweep()
+    turns, _, drafts = await _kept(database, killed.call_id)
+    assert sorted((each.role, each.text) for each in turns) == [
+        ("agent", "It ships today."),
+        ("user", TURN.text),
+        ("user", "Hm"),
+    ]
+    assert drafts == []
 
 
 @pytest.mark.integration
