@@ -12,14 +12,14 @@ import pytest
 from tests.faults.conftest import Behind
 from tests.support.caller import Caller, calling
 from tests.support.jobs import call_processes
-from tests.support.outages import GREETING, is_greeted
+from tests.support.outages import GREETING, LONG, is_greeted
 from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.recoveries import settled
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
-AWAY_SECONDS = 8.0
+AWAY_SECONDS = 60.0 if LONG else 8.0
 AGAIN_SECONDS = 20.0
 """Until a caller has an agent again that hears them, once LiveKit is back; and until new callers have."""
 
