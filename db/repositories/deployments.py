@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import CTE, and_, exists, func, literal, select, update
+from sqlalchemy import CTE, and_, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -200,13 +200,18 @@ class DeploymentRepository:
         workflow: there is one after all.
         """
         insertion = insert(TransitionRow)
+        fresh = insertion.excluded
+        another = TransitionRow.reason.is_distinct_from(fresh.reason)
+        changed = or_(
+            TransitionRow.status != fresh.status, and_(TransitionRow.status == Status.FAILED, another)
+        )
         untold = exists().where(DeploymentRow.id == deployment_id, DeploymentRow.sequence == FIRST)
         written = insertion.values(
             [{"deployment_id": deployment_id} | vars(new) for new in transitions]
         ).on_conflict_do_update(
             index_elements=["deployment_id", "sequence"],
-            set_={name: insertion.excluded[name] for name in _OF_THE_MOMENT},
-            where=and_(TransitionRow.status != insertion.excluded.status, untold),
+            set_={name: fresh[name] for name in _OF_THE_MOMENT},
+            where=and_(changed, untold),
         )
         new = written.returning(*_OF_A_TRANSITION).cte("new")
         await self._db_session.execute(select(new.c.sequence).add_cte(_of_transitions(new)))

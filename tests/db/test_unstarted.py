@@ -75,6 +75,18 @@ async def test_what_its_workflow_tells_counts_if_it_was_taken_after_all(
     assert kinds == ["validating", "failed", "starting", "running"]
 
 
+async def test_how_it_failed_is_told_by_its_workflow_if_it_was_taken_after_all(
+    database: Database, accepted: DeploymentRow
+) -> None:
+    await _fail(database, accepted.id)
+    failed = NewTransition(2, datetime.now(UTC), Status.FAILED, "ann", "A key was refused.", 1)
+    for _ in range(2):
+        async with database.begin() as db_session:
+            await DeploymentRepository(db_session).record(accepted.id, [failed])
+    assert (await _history(database, accepted.id))[1:] == [("failed", "ann", "A key was refused.")]
+    assert [reason for _, reason in await _events(database)] == [None, AWAY, "A key was refused."]
+
+
 async def test_one_that_is_given_up_has_stopped_in_its_history_and_for_others(
     database: Database, accepted: DeploymentRow
 ) -> None:
