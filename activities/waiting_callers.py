@@ -48,10 +48,12 @@ class WaitingCallers:
 
     def registered(self, agent_id: UUID, version: int) -> None:
         """A version of an agent is registered with LiveKit. Never waits."""
-        self._look_at({(agent_id, version): asyncio.get_running_loop().time()})
+        self._versions[agent_id, version] = asyncio.get_running_loop().time()
+        self._registered.set()
 
-    def _look_at(self, versions: dict[Version, float]) -> None:
-        self._versions |= versions
+    def _look_again(self, versions: dict[Version, float]) -> None:
+        """At those that have not registered anew meanwhile as well."""
+        self._versions = versions | self._versions
         self._registered.set()
 
     async def keep(self) -> None:
@@ -66,7 +68,7 @@ class WaitingCallers:
                     found = await RecoveryRepository(db_session).waiting_for(agents, MOST)
             except (SQLAlchemyError, OSError) as error:
                 logger.warning("callers who wait can't be found yet: %s", type(error).__name__)
-                self._look_at(versions | self._versions)
+                self._look_again(versions)
                 await asyncio.sleep(TRY_SECONDS)
                 continue
             calls = [call for call, wanted in found if (call.agent_id, wanted) in versions]
@@ -83,7 +85,7 @@ class WaitingCallers:
             if each[0] in agents and each not in wanted and loop.time() - since < ROLLOUT_SECONDS
         }
         if early:
-            loop.call_later(TRY_SECONDS, self._look_at, early)
+            loop.call_later(TRY_SECONDS, self._look_again, early)
 
     async def _tell(self, call: CarriedCall, turn: asyncio.Semaphore) -> None:
         try:

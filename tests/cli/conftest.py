@@ -14,6 +14,7 @@ import pytest
 
 from cli import watching
 from cli.__main__ import run
+from tests.cli.processes import Ended
 
 Json = dict[str, Any]
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
@@ -95,20 +96,6 @@ class FakeApi:
     def bodies(self, method: str = "POST") -> list[Json]:
         """What was sent."""
         return [json.loads(each.content) for each in self.asked if each.method == method]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on standard output."""
-        return json.loads(self.out)
 
 
 Bionic = Callable[..., Ended]

@@ -49,11 +49,16 @@ async def _goes_on(platform: Platform, caller: Caller, token: Json) -> Json:
 
     await eventually(alone, "one agent and no more", seconds=AGAIN_SECONDS)
     caller.heard.clear()
-    await caller.speaks(ORDER)
-    answer = await caller.hears(ANSWER)
-    await asyncio.sleep(3)
-    answers = [each for each in caller.heard if ANSWER in each.text]
-    assert answers == [answer], "nobody else answers too"
+    for number in (1, 2, 3):
+        await caller.speaks(ORDER)
+
+        async def answered(wanted: int = number) -> bool:
+            return sum(ANSWER in each.text for each in caller.heard) >= wanted
+
+        await eventually(answered, f"answer {number}")
+    # Whoever else answered the first two questions was heard by now.
+    assert sum(ANSWER in each.text for each in caller.heard) == 3, "nobody else answers too"
+    assert len({each.identity for each in caller.heard if ANSWER in each.text}) == 1
     call = await settled(platform, token["callId"])
     said = [turn["text"] for turn in call["turns"]]
     assert said[:3] == [GREETING, ORDER, ANSWER], "what was said before is kept"

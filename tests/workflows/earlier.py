@@ -6,9 +6,11 @@ removed, must be put back, and replay like those that are there: git still has i
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MOST = 200
 """Looked for, the newest first."""
@@ -57,18 +59,29 @@ class Earlier:
 def earlier(folder: Path) -> list[Earlier]:
     """What the commits up to this one recorded in `folder` and is not there now: each once, the newest first.
 
-    What is committed and was written over since is among it.
+    What is committed and was written over since is among it. Stack traces make no difference: two were
+    committed with theirs.
 
     Raises:
         NoGit: there is nothing to look at.
     """
     files = sorted(folder.glob("*.json"))
     known = set(_git(folder, "hash-object", "--", *(file.name for file in files)).split()) if files else set()
+    there = [without_traces(json.loads(file.read_text())) for file in files]
     found: dict[str, Earlier] = {}
     for commit, blob, name in _recorded(folder):
         if blob not in known and blob not in found and len(found) < MOST:
-            found[blob] = Earlier(name, commit, blob, _git(folder, "cat-file", "blob", blob))
+            text = _git(folder, "cat-file", "blob", blob)
+            if without_traces(json.loads(text)) not in there:
+                found[blob] = Earlier(name, commit, blob, text)
     return list(found.values())
+
+
+def without_traces(part: Any) -> Any:
+    """`part` without stack traces: they name folders of the machine, and replaying reads none of them."""
+    if isinstance(part, dict):
+        return {key: without_traces(value) for key, value in part.items() if key != "stackTrace"}
+    return [without_traces(item) for item in part] if isinstance(part, list) else part
 
 
 def _recorded(folder: Path) -> list[tuple[str, str, str]]:

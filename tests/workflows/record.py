@@ -16,7 +16,6 @@ import sys
 import tempfile
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import httpx
 from temporalio.client import Client
@@ -27,6 +26,7 @@ from tests.support.hosts import another_host
 from tests.support.jobs import call_processes
 from tests.support.platform import Platform, offline_config
 from tests.support.recoveries import COMEBACK
+from tests.workflows.earlier import without_traces
 from workflows.policy import (
     CONTROL_QUEUE,
     HEARTBEAT_TIMEOUT,
@@ -218,17 +218,10 @@ async def _keep(client: Client, name: str, workflow_id: str, run_id: str | None 
     if WANTED and name not in WANTED:
         return
     history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
-    text = json.dumps(_without_traces(history.to_json_dict()), indent=1, sort_keys=True)
+    text = json.dumps(without_traces(history.to_json_dict()), indent=1, sort_keys=True)
     path = new_file(HISTORIES, name)
     path.write_text(text + "\n")
     print(f"recorded {path.name}")  # noqa: T201 - it is told to who records
-
-
-def _without_traces(part: Any) -> Any:
-    """`part` without stack traces: they name folders of the machine, and replaying reads none of them."""
-    if isinstance(part, dict):
-        return {key: _without_traces(value) for key, value in part.items() if key != "stackTrace"}
-    return [_without_traces(item) for item in part] if isinstance(part, list) else part
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def _found(folder: Path) -> list[tuple[str, str]]:
 
 
 def test_what_was_recorded_over_or_removed_is_found(folder: Path) -> None:
-    _commit(folder, agent="1", host="h", gone="0")
+    _commit(folder, agent="1", host="10", gone="0")
     _commit(folder, agent="2")
     _commit(folder, agent="3")
     (folder / "gone.json").unlink()
@@ -67,6 +67,12 @@ def test_a_history_that_has_another_name_by_now_is_there(folder: Path) -> None:
     _commit(folder, agent="1")
     (folder / "agent.json").rename(folder / "agent-as-it-was.json")
     _commit(folder, agent="2")
+    assert _found(folder) == []
+
+
+def test_one_without_its_stack_traces_is_there(folder: Path) -> None:
+    _commit(folder, agent='{"events": [{"failure": {"message": "No.", "stackTrace": "somewhere"}}]}')
+    _commit(folder, agent='{"events": [{"failure": {"message": "No."}}]}')
     assert _found(folder) == []
 
 

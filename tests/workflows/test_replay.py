@@ -46,6 +46,10 @@ async def test_what_earlier_commits_recorded_is_there() -> None:
     assert not gone, "put back under a name of its own:\n" + "\n".join(gone)
 
 
+def test_no_history_names_folders_of_the_machine_that_recorded_it() -> None:
+    assert [path.name for path in HISTORIES if "stackTrace" in path.read_text()] == []
+
+
 def test_there_is_a_history_for_each_patch() -> None:
     """One that took the new way; those that were recorded before it take the old one."""
     taken: set[str] = set()
