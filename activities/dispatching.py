@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from livekit import api
 
 from agents.dispatch import Dispatch
 from common.livekit_server import if_there
-
-_GOING_ON = {api.JobStatus.JS_PENDING, api.JobStatus.JS_RUNNING}
 
 
 async def send(
@@ -28,18 +26,6 @@ async def send(
     await asyncio.gather(*steps)
     # An older dispatch may still find an agent, or one that hangs: LiveKit tells its host to end it.
     await asyncio.gather(*(_withdraw(client, room, each.id) for each in before))
-
-
-async def is_coming(client: api.LiveKitAPI, room: str, dispatch: Dispatch) -> bool:
-    """Whether LiveKit says that a host has taken the job of this dispatch; it may say so seconds later.
-
-    It drops a dispatch for which nobody is registered.
-    """
-    known: Sequence[api.AgentDispatch] = []
-    with if_there():
-        known = await client.agent_dispatch.list_dispatch(room)
-    jobs = [job for each in known if _is(each, dispatch) for job in each.state.jobs]
-    return any(job.state.status in _GOING_ON for job in jobs)
 
 
 def _is(known: api.AgentDispatch, dispatch: Dispatch) -> bool:

@@ -11,10 +11,10 @@ import aiohttp
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.call_reports import CallReports
 from activities.door import Door
 from activities.errors import told_to_temporal
 from activities.lease import Lease
-from activities.losses import Losses
 from activities.reporter import Reporter
 from activities.stay import HostClosed, Stay, Tenant
 from activities.waiting_callers import WaitingCallers
@@ -43,7 +43,7 @@ class HostActivities:
     settings: Settings
     http: aiohttp.ClientSession
     facilities: Facilities
-    losses: Losses
+    reports: CallReports
     waiting: WaitingCallers
     tenants: dict[str, Tenant] = field(default_factory=dict)
     """The agents on this host by the id of their replica."""
@@ -123,4 +123,4 @@ class HostActivities:
     async def close(self) -> None:
         """Wait for the agents that are being seen off, each with its own limit, and tell what was lost."""
         await asyncio.gather(*self.leaving, return_exceptions=True)
-        await self.losses.close()
+        await self.reports.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from activities.losses import input_of
+from activities.call_reports import input_of
 from db.engine import Database
 from db.repositories.recoveries import CarriedCall, RecoveryRepository
 from workflows.call_types import AgentLost

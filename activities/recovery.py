@@ -18,7 +18,7 @@ from activities.aftercare import asked_for
 from activities.errors import told_to_temporal
 from activities.rooms import Room
 from agents.dispatch import Dispatch
-from common.errors import LiveKitError, NotFound
+from common.errors import NotFound
 from common.livekit import LiveKitCredentials
 from common.livekit_server import if_there, livekit_server
 from common.settings import Settings
@@ -83,18 +83,22 @@ class CallActivities:
             call = found.call
             room = await self._room(found)
             over = not room.callers and await self._close_if_over(call, room)
-            coming = room.state is CallState.ALONE and await self._is_coming(found)
-        state = CallState.OVER if over else CallState.COMING if coming else room.state
-        return CallSight(state, call.attempt)
+            if over:
+                return CallSight(CallState.OVER, call.attempt)
+            return await self._sight(found, room)
 
-    async def _is_coming(self, found: Standing) -> bool:
-        dispatch = Dispatch(found.call.id, found.call.attempt)
-        try:
-            async with livekit_server(found.credentials, self.http) as client:
-                return await dispatching.is_coming(client, found.call.room, dispatch)
-        except LiveKitError as error:
-            logger.warning("LiveKit does not say whether an agent is on its way: %s", error.message)
-            return False
+    async def _sight(self, found: Standing, room: Room) -> CallSight:
+        """As the room tells; where it has no agent, a host that is there may have the job of one."""
+        call, version = found.call, _version(found)
+        if room.state is not CallState.ALONE or not call.host or version is None:
+            return CallSight(room.state, call.attempt)
+        async with self.database.begin() as db_session:
+            hosts = HostRepository(db_session)
+            silence = await hosts.silence(call.host, call.host_process or "")
+            carriers = await hosts.carriers(call.agent_id, version, HEARTBEAT_TIMEOUT, with_room=True)
+        if silence is None or silence > HEARTBEAT_TIMEOUT:
+            return CallSight(CallState.ALONE, call.attempt)
+        return CallSight(CallState.COMING, call.attempt, others=bool(carriers - {call.host}))
 
     async def _close_if_over(self, call: CallRow, room: Room) -> bool:
         if call.status == CallStatus.WAITING:

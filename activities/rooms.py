@@ -7,15 +7,10 @@ from dataclasses import dataclass
 
 from livekit.protocol.models import ParticipantInfo
 
-from agents.dispatch import ATTEMPT
+from agents.dispatch import attempt_of
 from workflows.call_types import CallState
 
 _CALLERS = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP, ParticipantInfo.Kind.CONNECTOR}
-
-
-def _is_ours(who: ParticipantInfo) -> bool:
-    """Whether it is an agent of this platform, and not one that others have brought along."""
-    return who.kind == ParticipantInfo.Kind.AGENT and who.attributes.get(ATTEMPT, "").isdecimal()
 
 
 @dataclass(frozen=True)
@@ -31,10 +26,14 @@ class Room:
     def of(cls, people: Iterable[ParticipantInfo]) -> Room:
         """With these people, as LiveKit lists them."""
         there = [each for each in people if each.state != ParticipantInfo.State.DISCONNECTED]
-        return cls(
-            [each.identity for each in there if each.kind in _CALLERS],
-            {each.identity: int(each.attributes[ATTEMPT]) for each in there if _is_ours(each)},
-        )
+        # Others may bring along agents of their own, which say no attempt.
+        agents = {
+            each.identity: attempt
+            for each in there
+            if each.kind == ParticipantInfo.Kind.AGENT
+            and (attempt := attempt_of(each.attributes)) is not None
+        }
+        return cls([each.identity for each in there if each.kind in _CALLERS], agents)
 
     @property
     def state(self) -> CallState:

@@ -183,7 +183,7 @@ class Stay:
             await check_livekit(credentials, self._host.http)
         names = [f"{self._replica.slug}@v{self._replica.version}", self._replica.slug]
         agent = HostedAgent(
-            job, credentials, names, self._host.facilities, self._host.losses.tell, self._on_trial
+            job, credentials, names, self._host.facilities, self._host.reports, self._on_trial
         )
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant

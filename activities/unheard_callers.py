@@ -13,7 +13,7 @@ from uuid import UUID
 
 from temporalio.client import Client
 
-from activities.losses import input_of
+from activities.call_reports import input_of
 from db.engine import Database
 from db.repositories.recoveries import CarriedCall, RecoveryRepository
 from workflows.absence import is_awake

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
-from activities.losses import input_of
+from activities.call_reports import input_of
 from common.errors import BionicError
 from db.engine import Database
 from db.repositories.recoveries import CarriedCall, RecoveryRepository

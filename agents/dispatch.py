@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -13,6 +14,12 @@ ATTEMPT = "bionic.attempt"
 def agent_identity(job_id: str) -> str:
     """How the agent that has a job of LiveKit's is known in its room."""
     return f"agent-{job_id}"
+
+
+def attempt_of(attributes: Mapping[str, str]) -> int | None:
+    """Which dispatch sent the agent that has these attributes; None where it is not one of ours."""
+    said = attributes.get(ATTEMPT, "")
+    return int(said) if said.isdecimal() else None
 
 
 @dataclass(frozen=True)

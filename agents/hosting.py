@@ -16,7 +16,7 @@ from agents.call_job import CallJob
 from agents.capacity import Capacity
 from agents.jobs import JobPool
 from agents.load import HostLoad
-from agents.offers import Asked, CallEnd, CallOver
+from agents.offers import Asked, CallEnd, CallListener, CallTaken
 from agents.registration import Registration
 from agents.warm import warm_forkserver
 from common.errors import LiveKitError
@@ -89,10 +89,10 @@ class HostedAgent:
         livekit: LiveKitCredentials,
         names: list[str],
         shared: Facilities,
-        lost: CallOver,
+        listener: CallListener,
         on_trial: Asked,
     ) -> None:
-        """`lost` is told of each call whose process crashed.
+        """`listener` hears of each call, and of its end where its agent was lost or cut off.
 
         While the version is `on_trial`, calls by the later names are left to the live version.
         """
@@ -100,7 +100,7 @@ class HostedAgent:
         self._livekit = livekit
         self._load = shared.load
         self._ready = shared.ready
-        self._lost = lost
+        self._listener = listener
         self._crashes_in_a_row = 0
         self._news = asyncio.Event()
         self._registrations = [
@@ -112,7 +112,7 @@ class HostedAgent:
                 shared.http,
                 shared.load.capacity,
                 self._news.set,
-                self._call_over,
+                self,
                 on_trial if number else None,
             )
             for number, name in enumerate(names)
@@ -153,12 +153,17 @@ class HostedAgent:
             return None
         return f"Its last {self._crashes_in_a_row} calls crashed: see its logs."
 
-    def _call_over(self, end: CallEnd) -> None:
+    def taken(self, call: CallTaken) -> None:
+        """A call begins."""
+        self._listener.taken(call)
+
+    def over(self, end: CallEnd) -> None:
+        """A call's process is gone."""
         self._crashes_in_a_row = self._crashes_in_a_row + 1 if end.crashed else 0
         if end.crashed:
             logger.error("a call's process crashed", extra={"agent": self._slug, "room": end.room})
         if end.crashed or end.cut:
-            self._lost(end)
+            self._listener.over(end)
 
     async def changed(self) -> None:
         """Return when a connection was made or lost, or a call began or ended, since this was asked last."""

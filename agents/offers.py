@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Protocol
 
 from livekit.agents.job import JobAcceptArguments, RunningJobInfo
 from livekit.protocol import agent as lk
@@ -20,6 +21,17 @@ logger = logging.getLogger(__name__)
 
 ASSIGNMENT_SECONDS = 7.5
 """LiveKit's own limit between a yes and its assignment."""
+
+
+@dataclass(frozen=True)
+class CallTaken:
+    """A call is this host's: its agent is on the way."""
+
+    room: str
+    dispatch: Dispatch | None
+    """What sends its agent; None where that was not ours."""
+    job_id: str
+    """LiveKit's."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,15 @@ class CallEnd:
     """LiveKit's."""
 
 
-CallOver = Callable[[CallEnd], None]
+class CallListener(Protocol):
+    """Hears of the calls of a host. Never waits."""
+
+    def taken(self, call: CallTaken) -> None:
+        """LiveKit has assigned it; a process is to hold it."""
+
+    def over(self, end: CallEnd) -> None:
+        """Its process is gone."""
+
 
 Asked = Callable[[], Awaitable[bool]]
 """Asked at each offer."""
@@ -79,7 +99,7 @@ class Offers:
         capacity: Capacity,
         send: Callable[[lk.WorkerMessage], Awaitable[None]],
         changed: Callable[[], None],
-        over: CallOver,
+        listener: CallListener,
         on_trial: Asked | None = None,
     ) -> None:
         """While `on_trial` says so, what is offered is left to others; None: it never does."""
@@ -88,7 +108,7 @@ class Offers:
         self.refusing = False
         """Set once no new calls are taken."""
         self._name, self._call, self._pool, self._send = name, call, pool, send
-        self._changed, self._tell_over = changed, over
+        self._changed, self._listener = changed, listener
         self._capacity, self._on_trial = capacity, on_trial
         self._open: dict[str, Offer] = {}
         self._jobs: dict[str, Job] = {}
@@ -166,11 +186,11 @@ class Offers:
             assigned_at=time.time(),
         )
         self.taken += 1
-        self._jobs[info.job.id] = Job(
-            info.job.room.name, Dispatch.read(info.job.metadata), asyncio.get_running_loop().time()
-        )
+        room, dispatch = info.job.room.name, Dispatch.read(info.job.metadata)
+        self._jobs[info.job.id] = Job(room, dispatch, asyncio.get_running_loop().time())
         logger.info("a call begins", extra=self._about(info.job.id))
         self._changed()
+        self._listener.taken(CallTaken(room, dispatch, info.job.id))
         self._spawn(self._launch(info))
 
     async def _launch(self, info: RunningJobInfo) -> None:
@@ -194,7 +214,7 @@ class Offers:
             logger.info("the call is over after %.0f s", seconds, extra=about)
         self._capacity.release(job_id)
         if job:
-            self._tell_over(CallEnd(job.room, job.dispatch, crashed, cut, job_id))
+            self._listener.over(CallEnd(job.room, job.dispatch, crashed, cut, job_id))
         self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))

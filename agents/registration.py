@@ -23,7 +23,7 @@ from livekit.protocol.models import ParticipantPermission
 from agents.call_job import CallJob
 from agents.capacity import Capacity
 from agents.jobs import JobPool
-from agents.offers import Asked, CallOver, Offers
+from agents.offers import Asked, CallListener, Offers
 from common.errors import LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
 
@@ -60,7 +60,7 @@ class Registration:
         http: aiohttp.ClientSession,
         capacity: Capacity,
         changed: Callable[[], None],
-        over: CallOver,
+        listener: CallListener,
         on_trial: Asked | None = None,
     ) -> None:
         self.name = name
@@ -73,7 +73,7 @@ class Registration:
         )
         """Why there was no connection last."""
         self._livekit, self._http, self._capacity, self._changed = livekit, http, capacity, changed
-        self._offers = Offers(name, call, pool, capacity, self._send, changed, over, on_trial)
+        self._offers = Offers(name, call, pool, capacity, self._send, changed, listener, on_trial)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._refused = False
 

@@ -51,17 +51,22 @@ class CallWorkflow:
         """When the agent was sent that should be there; the token's own, when its caller came."""
         self._deadline = self._sent_at
         """When it must be there."""
+        self._left = False
+        """Whether the agent that was sent has left the room: it is not on its way any more."""
 
     @workflow.signal
     def caller_came(self) -> None:
         """The caller is in the room: an agent must come, also where the call was over before."""
-        self._over = False
+        self._over = self._left = False
         self._sent_at = workflow.now()
         self._expect(timedelta(seconds=self._call.patience_seconds))
 
     @workflow.signal
-    def agent_left(self) -> None:
-        """An agent has left the room, and its caller has not."""
+    def agent_left(self, attempt: int | None = None) -> None:
+        """The agent of that attempt has left the room, and its caller has not."""
+        if attempt is not None and attempt < self._attempt:
+            return  # one that was lost is taken out when another one is sent
+        self._left = True
         self._expect(policy.LEFT_GRACE)
 
     @workflow.signal
@@ -159,15 +164,28 @@ class CallWorkflow:
         self._attempt = max(self._attempt, sight.attempt)
         if sight.state is CallState.OVER:
             self._over = True
-        elif sight.state is CallState.COMING and self._ready:
-            # We look before the call's patience is over, and the agent that was sent is on its way.
+        elif sight.state is CallState.COMING and (rest := self._patience_with(sight)) is not None:
             self._ready = False
-            self._expect(max(self._deadline - workflow.now(), timedelta()))
+            self._expect(rest)
         elif sight.state in {CallState.ALONE, CallState.COMING}:
             await self._replace(AgentLost(self._attempt, self._why_alone()))
         elif sight.state is CallState.GOING and self._tries:
             self._describe("the agent that was sent is in the call")
             self._tries = 0
+
+    def _patience_with(self, sight: CallSight) -> timedelta | None:
+        """How long the agent that is on its way is waited for until the next look; None: not any more.
+
+        A host that is slow would be slower still with one more, so that only another host is asked, and once.
+        """
+        if not workflow.patched(policy.AGENTS_ON_THEIR_WAY):
+            return max(self._deadline - workflow.now(), timedelta()) if self._ready else None
+        if self._left:
+            return None
+        asks_another = sight.others and not self._tries
+        until = self._deadline if asks_another else self._sent_at + policy.COMING_WITHIN
+        rest = until - workflow.now()
+        return min(rest, policy.SENT_PATIENCE) if rest > timedelta() else None
 
     def _why_alone(self) -> str:
         if self._ready:
@@ -187,7 +205,7 @@ class CallWorkflow:
         self._describe(f"{lost.reason} **Another agent is sent**: number {lost.attempt + 1}")
         elsewhere, self._ready = self._tries % 2 == 0, False
         sent = await self._send(SendAgent(self._call.call_id, lost, elsewhere))
-        self._attempt, self._sent_at = sent.attempt, workflow.now()
+        self._attempt, self._sent_at, self._left = sent.attempt, workflow.now(), False
         if sent.state is CallState.OVER:
             self._over = True
         elif sent.state is not CallState.EMPTY:

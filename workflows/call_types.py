@@ -49,7 +49,7 @@ class CallState(StrEnum):
     ALONE = "alone"
     """The caller is there, and no agent."""
     COMING = "coming"
-    """The same, and a host has taken the agent's job."""
+    """The same, and a host that is there has the job of one."""
     GOING = "going"
     """The caller is there, and an agent."""
 
@@ -60,6 +60,8 @@ class CallSight:
 
     state: CallState
     attempt: int
+    others: bool = False
+    """Of an agent that is coming: whether it could come from another host as well."""
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,9 @@ class CallNews:
         """The agent's process, or its host, is gone."""
         await self._start(call, start_signal="agent_lost", start_signal_args=[lost])
 
-    async def agent_left(self, call: CallInput) -> None:
-        """The agent has left the room, and the caller has not."""
-        await self._start(call, start_signal="agent_left")
+    async def agent_left(self, call: CallInput, attempt: int | None = None) -> None:
+        """The agent of that attempt has left the room, and the caller has not."""
+        await self._start(call, start_signal="agent_left", start_signal_args=[attempt])
 
     async def agent_ready(self, call: CallInput) -> None:
         """The caller waits, and an agent that can take the call has registered."""

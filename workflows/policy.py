@@ -24,6 +24,9 @@ SEARCHES_NAME_THE_NEWEST = "searches-name-the-newest"
 TRIALS_CLEAR_UP = "trials-clear-up"
 """A patch: before it, replicas of a superseded trial stayed for as long as the next one."""
 
+AGENTS_ON_THEIR_WAY = "agents-on-their-way"
+"""A patch: before it, a call's patience was the same whether a host had its agent's job or not."""
+
 ONCE = RetryPolicy(maximum_attempts=1)
 
 VALIDATE_PROMPTLY = timedelta(seconds=1)
@@ -145,7 +148,11 @@ SENT_PATIENCE = timedelta(seconds=1.5)
 """How long an agent that was sent to a waiting caller may take to appear: most take a third of a second."""
 
 TAKEN_WITHIN = timedelta(seconds=0.8)
-"""An agent that was sent to a host is mostly in the room by then, or LiveKit says that a host has its job."""
+"""An agent that was sent to a host is mostly in the room by then, or its host says that it has the job."""
+
+COMING_WITHIN = timedelta(seconds=15)
+"""How long an agent may be on its way from a host that is there: for so long its process may take to begin,
+and its host tells if it is lost. To send one more would make a busy host slower still."""
 
 CALL_CHECK = timedelta(minutes=5)
 """Between two looks at a call of which nothing is heard: news may have been lost while Temporal was away."""

@@ -52,9 +52,9 @@ class CallBoard:
         """The caller is in the room."""
         self._put(lambda: self.news.caller_came(call))
 
-    def agent_left(self, call: CallInput) -> None:
-        """The agent has left the room, and the caller has not."""
-        self._put(lambda: self.news.agent_left(call))
+    def agent_left(self, call: CallInput, attempt: int | None = None) -> None:
+        """The agent of that attempt has left the room, and the caller has not."""
+        self._put(lambda: self.news.agent_left(call, attempt))
 
     def over(self, call: CallInput) -> None:
         """The room is gone."""

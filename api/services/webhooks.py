@@ -19,6 +19,7 @@ from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.webhook import WebhookEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agents.dispatch import attempt_of
 from api.postgres import Postgres
 from api.services.call_board import CallBoard
 from api.services.livekit import LiveKit
@@ -119,7 +120,8 @@ class WebhookService:
                     await calls.caller_left(room, who.identity)
             case "participant_left" | "participant_connection_aborted":
                 if await calls.is_alone(room):
-                    return await self._news(db_session, room, self.board.agent_left)
+                    left = partial(self.board.agent_left, attempt=attempt_of(who.attributes))
+                    return await self._news(db_session, room, left)
         return None
 
     async def _finished(

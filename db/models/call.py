@@ -58,9 +58,9 @@ class CallRow(HasId, HasCreated, Base):
     """How many of its agents were lost by their own fault."""
     host: Mapped[str | None]
     host_process: Mapped[str | None]
-    """Which process of which host holds it, by what the agent said when it joined."""
+    """Which process of which host holds it: by its own word, and then by that of the agent that joined."""
     job_id: Mapped[str | None]
-    """LiveKit's job of that agent."""
+    """LiveKit's job of the agent that is with the caller, or on its way."""
     started_at: Mapped[datetime | None]
     """When an agent was first in the room."""
     ended_at: Mapped[datetime | None]

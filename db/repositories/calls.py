@@ -95,7 +95,12 @@ class CallRepository:
         A call that was over by then goes on: its caller has come back to the room.
         """
         over = CallRow.status.not_in(OPEN)
-        back = {
+        # Whoever held it before has left: no agent is on its way until a host says so.
+        held = {
+            column: case((over, None), else_=column)
+            for column in (CallRow.host, CallRow.host_process, CallRow.job_id)
+        }
+        back = held | {
             CallRow.status: case((over, CallStatus.RECOVERING), else_=CallRow.status),
             CallRow.ended_at: None,
             CallRow.end_reason: None,

@@ -114,9 +114,11 @@ class HostRepository:
             statement = statement.with_for_update()
         return [SeenHost(host, silence) for host, silence in await self._db_session.execute(statement)]
 
-    async def carriers(self, agent_id: UUID, version: int, patience: timedelta) -> set[str]:
-        """The hosts on which a version takes calls, by what was told last. One that was silent for longer
-        than `patience` is not there."""
+    async def carriers(
+        self, agent_id: UUID, version: int, patience: timedelta, *, with_room: bool = False
+    ) -> set[str]:
+        """The hosts on which a version takes calls, by what was told last; `with_room` only those that are
+        not full. One that was silent for longer than `patience` is not there."""
         statement = (
             select(HostRow.name)
             .join(ReplicaRow, ReplicaRow.host == HostRow.name)
@@ -124,6 +126,8 @@ class HostRepository:
             .where(ReplicaRow.status == Status.RUNNING, HostRow.standing != Standing.DRAINED)
             .where(HostRow.process != "", HostRow.last_seen_at >= func.now() - patience)
         )
+        if with_room:
+            statement = statement.where(HostRow.full.is_(None))
         return set((await self._db_session.execute(statement)).scalars())
 
     async def newest_silence(self) -> timedelta | None:

@@ -72,6 +72,16 @@ class JoiningRepository:
     def __init__(self, db_session: AsyncSession) -> None:
         self._db_session = db_session
 
+    async def taken(self, room: str, attempt: int, job_id: str, host: str, process: str) -> None:
+        """A host has the job of a dispatch, and its agent is not with the caller yet."""
+        unmet = CallRow.status.in_([CallStatus.WAITING, CallStatus.RECOVERING])
+        statement = (
+            update(CallRow)
+            .where(CallRow.room == room, CallRow.attempt == attempt, unmet)
+            .values(host=host, host_process=process, job_id=job_id)
+        )
+        await self._db_session.execute(statement.execution_options(synchronize_session=False))
+
     async def joined(self, agent: JoinedAgent) -> Begun:
         """An agent is in the room: the call is active. Makes the call where no token of ours led to it.
 

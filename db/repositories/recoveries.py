@@ -58,7 +58,7 @@ class CarriedCall:
     attempt: int
     status: str
     job_id: str | None
-    """LiveKit's job of the agent that speaks for it, as far as that has said so."""
+    """LiveKit's job of the agent that speaks for it, or is on its way, as far as that was told."""
 
     def is_held_by_another(self, attempt: int, job_id: str | None) -> bool:
         """Whether an agent is there that the same dispatch sent as this job: LiveKit may send two."""

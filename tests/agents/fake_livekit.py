@@ -9,6 +9,7 @@ from livekit.protocol.models import Room
 
 from agents.call_job import CallJob
 from agents.jobs import Ended
+from agents.offers import CallEnd, CallTaken
 from tests.support.waiting import eventually
 
 
@@ -34,6 +35,22 @@ class FakePool:
     def over(self, job_id: str, *, well: bool) -> None:
         """The process of a call is gone."""
         self.launched[job_id][2](well)
+
+
+class Heard:
+    """What was heard of calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[CallTaken] = []
+        self.ends: list[CallEnd] = []
+
+    def taken(self, call: CallTaken) -> None:
+        """A call begins."""
+        self.calls.append(call)
+
+    def over(self, end: CallEnd) -> None:
+        """A call's process is gone."""
+        self.ends.append(end)
 
 
 class FakeLiveKit:

@@ -17,7 +17,7 @@ from common.livekit import LiveKitCredentials
 from stack import free_ports
 from stack.config import Service, StackConfig
 from stack.embedded import Stack
-from tests.agents.fake_livekit import FakePool
+from tests.agents.fake_livekit import FakePool, Heard
 from tests.agents.test_jobs import CALL
 from tests.support.waiting import eventually
 
@@ -58,7 +58,7 @@ async def _registered(livekit: Stack, *hosts: Capacity) -> AsyncIterator[list[Fa
         pools = [FakePool() for _ in hosts]
         for host, pool in zip(hosts, pools, strict=True):
             takes: Any = pool
-            one = Registration(NAME, CALL, credentials, takes, http, host, lambda: None, lambda *_: None)
+            one = Registration(NAME, CALL, credentials, takes, http, host, lambda: None, Heard())
             ends.callback(asyncio.create_task(one.run()).cancel)
             ends.push_async_callback(one.end_calls)
             await asyncio.wait_for(one.registered.wait(), 10)

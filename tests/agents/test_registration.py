@@ -18,16 +18,14 @@ from agents.call_job import CallJob
 from agents.capacity import BUSIEST, LEAST_MARGIN, Capacity, Limits, Usage
 from agents.dispatch import Dispatch
 from agents.jobs import JobPool
+from agents.offers import CallEnd, CallTaken
 from agents.registration import Registration
 from common.errors import LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
-from tests.agents.fake_livekit import FakeLiveKit, FakePool
+from tests.agents.fake_livekit import FakeLiveKit, FakePool, Heard
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.unit
-
-OVER: list[tuple[str, bool]] = []
-"""The calls that ended: their rooms, and whether their agents were lost."""
 
 NEWS: list[None] = []
 """The times that something changed."""
@@ -57,7 +55,10 @@ def idle(calls: int = 4) -> Capacity:
 
 @asynccontextmanager
 async def registered(
-    livekit: FakeLiveKit, pool: FakePool, capacity: Capacity | None = None
+    livekit: FakeLiveKit,
+    pool: FakePool,
+    capacity: Capacity | None = None,
+    heard: Heard | None = None,
 ) -> AsyncIterator[tuple[Registration, asyncio.Task[None]]]:
     """A registration that runs for the block."""
     credentials = LiveKitCredentials(livekit.url, "key", "secret-of-at-least-thirty-two-bytes")
@@ -70,7 +71,7 @@ async def registered(
             http,
             capacity or idle(),
             lambda: NEWS.append(None),
-            lambda end: OVER.append((end.room, end.crashed)),
+            heard or Heard(),
         )
         task = asyncio.create_task(one.run())
         try:
@@ -134,8 +135,8 @@ async def test_a_host_where_no_call_can_begin_leaves_calls_to_others(livekit: Fa
 
 
 async def test_a_call_is_accepted_launched_and_told_of_to_its_end(livekit: FakeLiveKit) -> None:
-    pool = FakePool()
-    async with registered(livekit, pool) as (one, _):
+    pool, heard = FakePool(), Heard()
+    async with registered(livekit, pool, heard=heard) as (one, _):
         answer = await livekit.offers("J1")
         assert (answer.available, answer.participant_name) == (True, "shop")
         assert answer.participant_identity == "agent-J1"
@@ -146,9 +147,9 @@ async def test_a_call_is_accepted_launched_and_told_of_to_its_end(livekit: FakeL
         assert (info.token, info.url, info.worker_id, call) == ("the-token", livekit.url, "AW_1", CALL)
         assert 0 < info.received_at <= info.accepted_at <= info.assigned_at
         assert (one.active_calls, one.calls_taken) == (1, 1)
-        OVER.clear()
+        assert heard.calls == [CallTaken("room", None, "J1")]
         pool.over("J1", well=False)
-        assert OVER == [("room", True)]
+        assert heard.ends == [CallEnd("room", None, crashed=True, job_id="J1")]
         assert (await livekit.hears("update_job", 2)).update_job.status == lk.JobStatus.JS_FAILED
         assert (one.active_calls, one.calls_taken) == (0, 1)
 

@@ -143,6 +143,14 @@ async def test_of_an_agent_that_was_replaced_nobody_cares_whether_it_left(call: 
         assert await call.hooks.take(left * 3) == len(left)
         found = await call.looked("agent_left", before + len(left))
         assert found.count("send_agent") == 1, "for the one that was killed"
+        ours = [
+            told(LEFT, call.token, agent=first, attempt=1),
+            told(LEFT, call.token, agent=second, attempt=2),
+        ]
+        assert await call.hooks.take(ours) == 2
+        looks = found.count("look_at_call")
+        found = await call.looked("agent_left", before + len(left) + 2)
+        assert found.count("look_at_call") == looks + 1, "of the first one it is known that it is gone"
         assert caller.met == [first, second]
         assert [each.identity for each in caller.agents] == [second]
     assert ((await call.now())["recoveries"], await call.runs()) == (1, 1)

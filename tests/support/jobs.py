@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import psutil
 from sqlalchemy import make_url
@@ -25,6 +26,20 @@ def jobs_of(hosts: Iterable[int], ports: Collection[int]) -> list[psutil.Process
         for process in psutil.Process(host).children(recursive=True)
         if _remote_ports(process).intersection(ports)
     ]
+
+
+@contextmanager
+def frozen_in_wait(host: int) -> Iterator[None]:
+    """Stop a host's job processes for the block: whatever call it takes, none begins."""
+    frozen = psutil.Process(host).children(recursive=True)
+    for process in frozen:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in frozen:
+            with suppress(psutil.NoSuchProcess):  # its host has noticed that it hangs
+                process.resume()
 
 
 def _remote_ports(process: psutil.Process) -> set[int]:

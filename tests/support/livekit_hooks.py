@@ -18,6 +18,7 @@ from livekit import api
 from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.webhook import WebhookEvent
 
+from agents.dispatch import ATTEMPT
 from tests.support.platform import Json, Platform
 
 HOOK = "/api/webhooks/livekit"
@@ -30,8 +31,11 @@ def signature(body: bytes, key: str, secret: str, ttl: float = 300) -> dict[str,
     return {"Authorization": token, "Content-Type": "application/webhook+json"}
 
 
-def told(event: str, token: Json, *, age: float = 0, agent: str | None = None) -> bytes:
+def told(
+    event: str, token: Json, *, age: float = 0, agent: str | None = None, attempt: int | None = None
+) -> bytes:
     """A webhook of a call's room, with an id of its own: of its agent, where that is named, else its caller.
+    An agent of ours says its attempt.
 
     `age` is how many seconds ago it happened, and was told.
     """
@@ -40,6 +44,8 @@ def told(event: str, token: Json, *, age: float = 0, agent: str | None = None) -
     who = ParticipantInfo(
         identity=agent or token["identity"], kind=kind, joined_at=int(at), joined_at_ms=int(at * 1000)
     )
+    if attempt:
+        who.attributes[ATTEMPT] = str(attempt)
     event_id = f"EV_{uuid4().hex}"
     room = Room(name=token["room"])
     told = WebhookEvent(event=event, id=event_id, created_at=int(at), room=room, participant=who)

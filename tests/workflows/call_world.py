@@ -7,14 +7,17 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from tests.support.waiting import eventually
 from workflows import policy
 from workflows.call import CallWorkflow
 from workflows.call_types import GOES_ON, CallInput, CallSight, CallState, GiveUp, SendAgent, Sent
@@ -32,8 +35,10 @@ class CallWorld:
     client: Client
     state: CallState = CallState.GOING
     attempt: int = 1
-    stays: bool = True
-    """Whether an agent that is sent stays."""
+    others: bool = False
+    """Whether another host could send an agent as well."""
+    then: CallState = CallState.GOING
+    """How it is once an agent was sent."""
     problem: str | None = None
     blind: int = 0
     """How many looks fail."""
@@ -55,7 +60,7 @@ class CallWorld:
         if self.blind:
             self.blind -= 1
             raise ApplicationError("LiveKit is away")
-        return CallSight(self.state, self.attempt)
+        return CallSight(self.state, self.attempt, self.others)
 
     @activity.defn
     async def send_agent(self, request: SendAgent) -> Sent:
@@ -65,7 +70,7 @@ class CallWorld:
             return Sent(self.attempt, self.state, self.problem)
         if request.lost.attempt == self.attempt:
             self.attempt += 1
-        self.state = CallState.GOING if self.stays else CallState.ALONE
+        self.state = self.then
         return Sent(self.attempt, CallState.GOING)
 
     @activity.defn
@@ -97,12 +102,35 @@ class CallWorld:
             CallWorkflow.run, policy.call_workflow_id(self.call.call_id)
         )
 
+    async def looked(self, times: int) -> None:
+        """It was looked at so often."""
+
+        async def enough() -> bool:
+            return self.looks >= times
+
+        await eventually(enough, f"{times} looks")
+
+    async def has_sent(self, agents: int) -> None:
+        """So many agents were sent."""
+
+        async def enough() -> bool:
+            return len(self.sent) >= agents
+
+        await eventually(enough, f"{agents} agents sent")
+
     async def ends(self) -> None:
         """The room is gone: so is the workflow, and the record is in order."""
         self.state = CallState.OVER
         await self.news.over(self.call)
         await asyncio.wait_for(self.handle.result(), 10)
         assert self.finished == 1
+
+
+def impatient(client: Client, monkeypatch: pytest.MonkeyPatch) -> CallWorld:
+    """A world without a worker, and less patience than in earnest."""
+    monkeypatch.setattr(policy, "SENT_PATIENCE", timedelta(seconds=0.2))
+    monkeypatch.setattr(policy, "CALL_PAUSE", timedelta(seconds=0.1))
+    return CallWorld(client)
 
 
 @asynccontextmanager

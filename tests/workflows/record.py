@@ -14,6 +14,7 @@ import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from temporalio.client import Client
 from stack import Stack, StackConfig, free_ports
 from tests.support.caller import calling
 from tests.support.hosts import another_host
-from tests.support.jobs import call_processes
+from tests.support.jobs import call_processes, frozen_in_wait
 from tests.support.platform import Platform, offline_config
 from tests.support.recoveries import COMEBACK
 from tests.workflows.earlier import without_traces
@@ -58,14 +59,9 @@ async def record() -> None:
             await stack.wait_healthy(60)
             headers = {"Authorization": f"Bearer {stack.api_key}"}
             async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=20) as http:
-                await _calls(Platform(stack, http))
-                await _registers_late(Platform(stack, http))
-                await _after(Platform(stack, http))
-                await _live(Platform(stack, http))
-                await _hosts(Platform(stack, http))
-                await _canaries(Platform(stack, http))
-                await _superseded_trial(Platform(stack, http))
-                await _repairs(Platform(stack, http))
+                for scene, names in SCENES.items():
+                    if not WANTED or names & WANTED:
+                        await scene(Platform(stack, http))
 
 
 async def _calls(platform: Platform) -> None:
@@ -103,6 +99,53 @@ async def _registers_late(platform: Platform) -> None:
     await handle.result()
     await _keep(client, "call-whose-agent-registers-late", handle.id)
     await platform.stop(agent["id"])
+
+
+async def _is_slow(platform: Platform) -> None:
+    """A call whose agent is waited for: its host says that it has the job."""
+    client = await Client.connect(platform.stack.temporal_address)
+    agent = await platform.deployed("slow")
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        with frozen_in_wait(platform.stack.process("runtime").pid):
+            await asyncio.sleep(5)
+        await caller.hears("Hello, how can I help?")
+        await asyncio.sleep(3)
+    handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
+    await handle.result()
+    await _keep(client, "call-whose-agent-is-slow", handle.id)
+    await platform.stop(agent["id"])
+
+
+async def _nobody_comes(platform: Platform) -> None:
+    """A call of which the caller and operators are told that no agent comes."""
+    client = await Client.connect(platform.stack.temporal_address)
+    agent = await platform.deployed("nobody")
+    token = await platform.token(agent["slug"])
+    await platform.stack.stop("runtime")
+    async with calling(token["url"], token["token"]):
+        await asyncio.sleep(30)
+    handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
+    await handle.result()
+    await _keep(client, "call-to-which-nobody-comes", handle.id)
+    await platform.stack.start("runtime")
+    await platform.stop(agent["id"])
+
+
+async def _retried(platform: Platform) -> None:
+    """An agent that fails, is tried again, is stopped and deleted."""
+    client = await Client.connect(platform.stack.temporal_address)
+    agent = await platform.create("retried", livekitConfig=NOWHERE)
+    path = f"/api/agents/{agent['id']}"
+    await platform.call("POST", f"{path}/deploy", {}, expect=202)
+    await platform.reaches(agent["id"], "failed", seconds=60)
+    await platform.call("POST", f"{path}/retry", expect=202)
+    await asyncio.sleep(1)
+    await platform.reaches(agent["id"], "failed", seconds=60)
+    await platform.call("DELETE", path, expect=204)
+    handle = client.get_workflow_handle(agent_workflow_id(agent["id"]))
+    await handle.result()
+    await _keep(client, "agent-retried", handle.id)
 
 
 async def _after(platform: Platform) -> None:
@@ -206,6 +249,22 @@ async def _repairs(platform: Platform) -> None:
     await platform.stop(agent["id"])
     await _keep(client, "reconcile", "reconcile-recorded")
     await _keep(client, "agent-brought-back", agent_workflow_id(agent["id"]))
+
+
+SCENES: dict[Callable[[Platform], Awaitable[None]], frozenset[str]] = {
+    _calls: frozenset({"call", "call-whose-agent-is-lost"}),
+    _registers_late: frozenset({"call-whose-agent-registers-late"}),
+    _is_slow: frozenset({"call-whose-agent-is-slow"}),
+    _nobody_comes: frozenset({"call-to-which-nobody-comes"}),
+    _after: frozenset({"call-with-steps", "reprocess", "reprocess-page", "after"}),
+    _live: frozenset({"agent", "replica-replaced", "replica-moved"}),
+    _retried: frozenset({"agent-retried"}),
+    _hosts: frozenset({"host-left", "host-lost"}),
+    _canaries: frozenset({"agent-on-trial"}),
+    _superseded_trial: frozenset({"agent-tried-twice"}),
+    _repairs: frozenset({"reconcile", "agent-brought-back"}),
+}
+"""What is recorded by each."""
 
 
 def new_file(folder: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.support.waiting import eventually
-from tests.workflows.call_world import CallWorld, nothing, working
+from tests.workflows.call_world import CallWorld, impatient, nothing, working
 from workflows import policy
 from workflows.call_types import AgentLost, CallState
 
@@ -21,9 +21,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def idle(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> CallWorld:
     """A world without a worker, and less patience than in earnest."""
-    monkeypatch.setattr(policy, "SENT_PATIENCE", timedelta(seconds=0.2))
-    monkeypatch.setattr(policy, "CALL_PAUSE", timedelta(seconds=0.1))
-    return CallWorld(temporal)
+    return impatient(temporal, monkeypatch)
 
 
 @pytest.fixture
@@ -92,7 +90,7 @@ async def test_agents_that_do_not_stay_are_sent_ever_more_slowly_and_somebody_is
     world: CallWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "CALL_LAST_TRY", 7)
-    world.state, world.stays = CallState.ALONE, False
+    world.state = world.then = CallState.ALONE
     await world.news.caller_came(world.call)
     await asyncio.wait_for(world.handle.result(), 30)
     assert [each.lost.attempt for each in world.sent] == [1, 2, 3, 4, 5, 6, 7]
@@ -101,24 +99,17 @@ async def test_agents_that_do_not_stay_are_sent_ever_more_slowly_and_somebody_is
     assert world.finished == 1
 
 
-async def _until(world: CallWorld, sent: int) -> None:
-    async def enough() -> bool:
-        return len(world.sent) >= sent
-
-    await eventually(enough, f"{sent} agents sent")
-
-
 async def test_who_waits_is_sent_an_agent_as_soon_as_one_registers(
     world: CallWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LiveKit dropped what was sent before, for nobody was there."""
     monkeypatch.setattr(policy, "SENT_PATIENCE", timedelta(minutes=1))
     world.call = replace(world.call, patience_seconds=60)
-    world.state, world.stays = CallState.ALONE, False
+    world.state = world.then = CallState.ALONE
     await world.news.caller_came(world.call)
     for sent in range(1, policy.CALL_TRIES + 2):
         await world.news.agent_ready(world.call)
-        await _until(world, sent)
+        await world.has_sent(sent)
     assert {each.lost.reason for each in world.sent} == {"No agent was registered when one was sent for."}
     assert world.given_up == [], "that was nobody's fault"
     await world.ends()
@@ -131,27 +122,9 @@ async def test_an_agent_that_registers_ends_the_pause_between_two_tries(
     monkeypatch.setattr(policy, "CALL_TRIES_AT_ONCE", -10)  # the pause is a minute
     world.state = CallState.ALONE
     await world.news.caller_came(world.call)
-    await eventually(lambda: _looks(world), "a look")
+    await world.looked(1)
     await world.news.agent_ready(world.call)
-    await _until(world, 1)
-    await world.ends()
-
-
-async def _looks(world: CallWorld) -> int:
-    return world.looks
-
-
-async def test_one_that_is_on_its_way_is_waited_for_as_long_as_any(world: CallWorld) -> None:
-    world.call = replace(world.call, patience_seconds=2)
-    world.state = CallState.COMING
-    await world.news.caller_came(world.call)
-    await world.news.agent_ready(world.call)
-    await eventually(lambda: _looks(world), "a look")
-    assert not world.sent
-    # It does not come.
-    await _until(world, 1)
-    assert world.sent[0].lost.reason == "No agent came within 2 s."
-    assert world.looks == 2
+    await world.has_sent(1)
     await world.ends()
 
 

@@ -19,11 +19,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.call_reports import CallReports
 from activities.door import Door
 from activities.hosting import HostActivities
 from activities.lease import Lease
 from activities.left_alone import LeftAlone
-from activities.losses import Losses
 from activities.recordings import Keeper
 from activities.recovery import CallActivities
 from activities.salvage import Salvage
@@ -59,6 +59,10 @@ ON_THE_WAY_SECONDS = 10.0
 
 FOR_POSTGRES = timedelta(seconds=1)
 """What workflows tell it is there by then."""
+
+LAST_MOMENT_LOOKS = 3
+"""How often a process that begins looks for what the one before was given as it died: some of the time within
+which that must be known has gone by."""
 
 NEWS_TIMEOUT = timedelta(seconds=1)
 """For Temporal to hear of a lost agent; then the host sends the next one itself. A caller waits."""
@@ -138,11 +142,12 @@ async def free_the_last(activities: HostActivities, since: datetime) -> None:
         if isinstance(result, BaseException):
             raise result
     # An agent that it was given in its last moment is not known to Postgres until it is slow to register.
-    await asyncio.sleep((START_AT_ONCE + FOR_POSTGRES).total_seconds())
-    try:
-        await hand_on.all()
-    except (SQLAlchemyError, OSError, RPCError) as error:
-        logger.warning("this host's last process is not looked after once more: %s", error)
+    for _ in range(LAST_MOMENT_LOOKS):
+        await asyncio.sleep((START_AT_ONCE + FOR_POSTGRES).total_seconds() / LAST_MOMENT_LOOKS)
+        try:
+            await hand_on.all()
+        except (SQLAlchemyError, OSError, RPCError) as error:
+            logger.warning("this host's last process is not looked after once more: %s", error)
 
 
 async def mind_the_lost(activities: HostActivities) -> None:
@@ -200,10 +205,10 @@ async def run(settings: Settings) -> None:
                 async with aiohttp.ClientSession() as http, facilities as shared:
                     calls = CallActivities(database, settings, http)
                     salvage = Salvage(database, settings.bionic_spool)
-                    losses = Losses(name, database, CallNews(client, NEWS_TIMEOUT), calls, salvage)
+                    reports = CallReports(lease, database, CallNews(client, NEWS_TIMEOUT), calls, salvage)
                     waiting = WaitingCallers(database, CallNews(client), settings.bionic_join_seconds)
                     activities = HostActivities(
-                        lease, database, client, settings, http, shared, losses, waiting, tenants, door
+                        lease, database, client, settings, http, shared, reports, waiting, tenants, door
                     )
                     await host(activities, await lease.take(), stop)
     finally:
