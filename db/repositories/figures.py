@@ -1,18 +1,18 @@
-"""Statements behind the figures. Each is built once, and gets its range and agent as parameters: building
+"""Statements behind the figures. Each is compiled once, and gets its range and agent as parameters: building
 them and finding them in SQLAlchemy's cache took as long as Postgres took to answer."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Select, String, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, DateTime, String, TextClause, Uuid, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from common.status import CallStatus
 from db.models import CallCountRow, CallMeasureRow, CallRow
+from db.ready import ready
 from db.repositories.measured import COUNTERS, PLATFORM, VERSION, counters, day_of, measured
 from db.repositories.spans import HOUR, MOST_PIECES, Piece, Range
 
@@ -40,36 +40,36 @@ def parameters(range_: Range, agent_id: UUID | None) -> dict[str, Any]:
 
 
 @cache
-def counts_kept() -> Select[Any]:
+def counts_kept() -> TextClause:
     """Of calls that are counted: when, version, counts."""
     row = CallCountRow
-    return select(row.at, row.version, *(getattr(row, name) for name in COUNTERS)).where(_kept(row))
+    return ready(select(row.at, row.version, *(getattr(row, name) for name in COUNTERS)).where(_kept(row)))
 
 
 @cache
-def measures_kept() -> Select[datetime, int, str, list[int], list[int]]:
+def measures_kept() -> TextClause:
     """Of calls that are counted: when, version, measure, buckets, counts."""
     row = CallMeasureRow
-    return select(row.at, row.version, row.measure, row.buckets, row.counts).where(_kept(row))
+    return ready(select(row.at, row.version, row.measure, row.buckets, row.counts).where(_kept(row)))
 
 
 @cache
-def counts_live(*, of_agent: bool) -> Select[Any]:
+def counts_live(*, of_agent: bool) -> TextClause:
     """Of calls that are not counted yet: as `counts_kept`."""
     keys = (day_of(CallRow.created_at), VERSION)
     still = [func.count().filter(CallRow.status == status) for status in _STILL]
-    return select(*keys, *counters(), *still).where(*_live(of_agent=of_agent)).group_by(*keys)
+    return ready(select(*keys, *counters(), *still).where(*_live(of_agent=of_agent)).group_by(*keys))
 
 
 @cache
-def measures_live(*, of_agent: bool) -> Select[Any]:
+def measures_live(*, of_agent: bool) -> TextClause:
     """Of calls that are not counted yet: as `measures_kept`."""
     found = measured(*_live(of_agent=of_agent)).c
     order = (found.bucket, found.agent_id)
     buckets = func.array_agg(aggregate_order_by(found.bucket, *order))
     counts = func.array_agg(aggregate_order_by(found["count"], *order))
     keys = (found.hour, found.version, found.measure)
-    return select(*keys, buckets, counts).group_by(*keys)
+    return ready(select(*keys, buckets, counts).group_by(*keys))
 
 
 def _kept(table: type[CallCountRow | CallMeasureRow]) -> ColumnElement[bool]:

@@ -41,7 +41,7 @@ class Tally:
         self.sums.update(other.sums)
         self.seconds += other.seconds
         for name, histogram in other.measures.items():
-            self.measures[name].add(histogram.counts, histogram.counts.values())
+            self.measures[name].take(histogram)
 
     def count(self, sums: dict[str, Any]) -> None:
         """Take calls in."""
@@ -115,11 +115,11 @@ class StatsRepository:
         found = _Sums(of_agent=agent_id is not None)
         asked, run = figures.parameters(range_, agent_id), self._db_session.execute
         for counts in (figures.counts_kept(), figures.counts_live(of_agent=found.of_agent)):
-            for at, version, *values in await run(counts, asked):
+            for at, version, *values in (await run(counts, asked)).all():
                 for tally in found.of(at, version):
                     tally.count(dict(zip(figures.COUNTED, values, strict=False)))
         for measures in (figures.measures_kept(), figures.measures_live(of_agent=found.of_agent)):
-            for at, version, measure, *histogram in await run(measures, asked):
+            for at, version, measure, *histogram in (await run(measures, asked)).all():
                 for tally in found.of(at, version):
                     tally.measures[measure].add(*histogram)
         return found.tallies
