@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 HOST = "faulty"
 SPARE = 2
+SAID_AGAIN = 3
 LOST_SECONDS = 10.0
 """Until it is told that a caller was lost: a call waits three seconds for a process of such a host."""
 
@@ -82,9 +84,19 @@ async def _replica(platform: Platform, agent_id: str) -> Json:
 
 
 async def _is_answered(caller: Caller) -> None:
+    """Whoever is asked to say it again does so: on a busy machine the recogniser may not have understood."""
     caller.heard.clear()
-    await caller.speaks(ORDER)
-    await caller.hears(ANSWER)
+    agents = {each.identity for each in caller.agents}
+
+    async def replied(after: int) -> str | None:
+        replies = [each.text for each in caller.heard if each.identity in agents]
+        return replies[after] if len(replies) > after else None
+
+    for time in range(SAID_AGAIN):
+        await caller.speaks(ORDER)
+        if ANSWER in await eventually(partial(replied, time), f"an answer (heard: {caller.heard})"):
+            return
+    raise AssertionError(f"not understood: {caller.heard}")
 
 
 @pytest.mark.parametrize("badly", [SLOW, DIES])
