@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 CRASHED = "The agent's process crashed."
 CUT = "The agent's time to stay was over."
+BROUGHT_NOBODY = "The agent ended before it was in the call."
 TRIES = 300
 TRY_SECONDS = 1.0
 """Between two tries: Postgres may be away for five minutes, and a caller waits."""
@@ -55,56 +56,80 @@ class CallReports:
         self._lease, self._database, self._news, self._calls = lease, database, news, calls
         self._salvage = salvage
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._taking: dict[str, asyncio.Task[None]] = {}
+        """By LiveKit's job: what is to be noted of it, or was a moment ago."""
+        self._losses, self._takes = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
     def taken(self, call: CallTaken) -> None:
         """An agent is on its way to a call. Never waits."""
-        self._spawn(self._take(call))
+        self._taking[call.job_id] = task = self._spawn(self._take(call))
+        task.add_done_callback(lambda _: self._taking.pop(call.job_id, None))
 
     def over(self, end: CallEnd) -> None:
         """The agent of a call is gone, and its caller may wait. Never waits itself."""
-        self._spawn(self._tell(end))
+        self._spawn(self._tell(end, self._taking.get(end.job_id)))
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name="report of a call")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _take(self, call: CallTaken) -> None:
         await asyncio.sleep(SOON_THERE_SECONDS)
-        attempt = _attempt(call)
 
         async def _note() -> None:
-            async with self._database.begin() as db_session:
-                joining = JoiningRepository(db_session)
-                await joining.taken(call.room, attempt, call.job_id, self._lease.name, self._lease.process)
+            async with self._takes, self._database.begin() as db_session:
+                joining, lease = JoiningRepository(db_session), self._lease
+                await joining.taken(call.room, _attempt(call), call.job_id, lease.name, lease.process)
 
         await self._at_last(_note, "an agent that is on its way", call.room, TAKING_TRIES)
 
-    async def _tell(self, end: CallEnd) -> None:
-        attempt = _attempt(end)
-        reason = CRASHED if end.crashed else CUT
-        lost = AgentLost(attempt, reason, crashed=end.crashed, host=self._lease.name, cut=end.cut)
+    async def _tell(self, end: CallEnd, taking: asyncio.Task[None] | None) -> None:
+        if taking:  # what is gone is not on its way
+            taking.cancel()
+            await asyncio.wait([taking])
 
         async def _see_to_it() -> None:
-            call = await self._find(end.room)
+            async with self._losses:
+                await self._see_to(end)
+
+        await self._at_last(_see_to_it, "the end of a call's agent", end.room)
+
+    async def _see_to(self, end: CallEnd) -> None:
+        attempt, lost = _attempt(end), end.crashed or end.cut
+        async with self._database.begin() as db_session:
+            call = await RecoveryRepository(db_session).in_room(end.room)
             if call is None:
                 return
-            if call.is_held_by_another(attempt, end.job_id):
-                logger.info("another agent of the same dispatch is in the call", extra={"room": end.room})
-                return
-            await self._salvage.sweep(end.room, attempt)
-            await self._see_to(call, lost)
+            if not lost:
+                lost = await JoiningRepository(db_session).ended(end.room, attempt, end.job_id)
+                lost = lost and not end.told
+        if not lost:
+            return
+        if call.is_held_by_another(attempt, end.job_id):
+            logger.info("another agent of the same dispatch is in the call", extra={"room": end.room})
+            return
+        await self._salvage.sweep(end.room, attempt)
+        await self._tell_of_loss(call, end)
+        # Last: where this host dies meanwhile, its next process finds by it that the call is alone.
+        async with self._database.begin() as db_session:
+            await JoiningRepository(db_session).ended(end.room, attempt, end.job_id)
 
-        await self._at_last(_see_to_it, "a lost agent", end.room)
+    async def _tell_of_loss(self, call: CarriedCall, end: CallEnd) -> None:
+        reason = CRASHED if end.crashed else CUT if end.cut else BROUGHT_NOBODY
+        lost = AgentLost(_attempt(end), reason, crashed=end.crashed, host=self._lease.name, cut=end.cut)
+        try:
+            await self._news.agent_lost(input_of(call, self._calls.settings.bionic_join_seconds), lost)
+        except Unavailable:
+            await self._calls.send(SendAgent(str(call.call_id), lost))
 
     async def _at_last(
         self, report: Callable[[], Awaitable[None]], what: str, room: str, tries: int = TRIES
     ) -> None:
         for _ in range(tries):
             try:
-                async with self._turn:
-                    await report()
+                await report()
             except (SQLAlchemyError, OSError, RPCError, BionicError) as error:
                 why = error.message if isinstance(error, BionicError) else type(error).__name__
                 logger.warning("%s is not told of yet: %s", what, why, extra={"room": room})
@@ -112,17 +137,6 @@ class CallReports:
             else:
                 return
         logger.error("%s could not be told of", what, extra={"room": room})
-
-    async def _find(self, room: str) -> CarriedCall | None:
-        async with self._database.begin() as db_session:
-            return await RecoveryRepository(db_session).in_room(room)
-
-    async def _see_to(self, call: CarriedCall, lost: AgentLost) -> None:
-        patience = self._calls.settings.bionic_join_seconds
-        try:
-            await self._news.agent_lost(input_of(call, patience), lost)
-        except Unavailable:
-            await self._calls.send(SendAgent(str(call.call_id), lost))
 
     async def close(self) -> None:
         """Wait a little for what is not told yet."""

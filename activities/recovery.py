@@ -90,7 +90,7 @@ class CallActivities:
     async def _sight(self, found: Standing, room: Room) -> CallSight:
         """As the room tells; where it has no agent, a host that is there may have the job of one."""
         call, version = found.call, _version(found)
-        if room.state is not CallState.ALONE or not call.host or version is None:
+        if room.state is not CallState.ALONE or not (call.job_id and call.host) or version is None:
             return CallSight(room.state, call.attempt)
         async with self.database.begin() as db_session:
             hosts = HostRepository(db_session)
@@ -98,7 +98,7 @@ class CallActivities:
             carriers = await hosts.carriers(call.agent_id, version, HEARTBEAT_TIMEOUT, with_room=True)
         if silence is None or silence > HEARTBEAT_TIMEOUT:
             return CallSight(CallState.ALONE, call.attempt)
-        return CallSight(CallState.COMING, call.attempt, others=bool(carriers - {call.host}))
+        return CallSight(CallState.COMING, call.attempt, call.host, others=bool(carriers - {call.host}))
 
     async def _close_if_over(self, call: CallRow, room: Room) -> bool:
         if call.status == CallStatus.WAITING:
@@ -186,6 +186,8 @@ class CallActivities:
             # Whoever took it over, a host or a try before this one, is about to tell LiveKit, or dead.
             await asyncio.sleep(ABOUT_TO_TELL_SECONDS)
         others = hosts - {lost.host}
+        if request.instead_of and hosts - {request.instead_of}:
+            return Dispatch(call.id, attempt, avoid=request.instead_of)
         avoid = lost.host if request.elsewhere and others else None
         # Where no agent came, the host that has its job knows: LiveKit lists it up to seconds late. Every
         # second try is for anybody, for the others may be full.

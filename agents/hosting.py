@@ -92,7 +92,7 @@ class HostedAgent:
         listener: CallListener,
         on_trial: Asked,
     ) -> None:
-        """`listener` hears of each call, and of its end where its agent was lost or cut off.
+        """`listener` hears of each call.
 
         While the version is `on_trial`, calls by the later names are left to the live version.
         """
@@ -162,8 +162,7 @@ class HostedAgent:
         self._crashes_in_a_row = self._crashes_in_a_row + 1 if end.crashed else 0
         if end.crashed:
             logger.error("a call's process crashed", extra={"agent": self._slug, "room": end.room})
-        if end.crashed or end.cut:
-            self._listener.over(end)
+        self._listener.over(end)
 
     async def changed(self) -> None:
         """Return when a connection was made or lost, or a call began or ended, since this was asked last."""

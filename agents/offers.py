@@ -45,7 +45,9 @@ class CallEnd:
     """Its agent was lost: nobody had told it to end."""
     cut: bool = False
     """This host ended it, and not the call: its time to stay here was over."""
-    job_id: str | None = None
+    told: bool = False
+    """It was told to end, by LiveKit or by this host."""
+    job_id: str = ""
     """LiveKit's."""
 
 
@@ -56,7 +58,7 @@ class CallListener(Protocol):
         """LiveKit has assigned it; a process is to hold it."""
 
     def over(self, end: CallEnd) -> None:
-        """Its process is gone."""
+        """Its process is gone, for whatever reason."""
 
 
 Asked = Callable[[], Awaitable[bool]]
@@ -214,7 +216,7 @@ class Offers:
             logger.info("the call is over after %.0f s", seconds, extra=about)
         self._capacity.release(job_id)
         if job:
-            self._listener.over(CallEnd(job.room, job.dispatch, crashed, cut, job_id))
+            self._listener.over(CallEnd(job.room, job.dispatch, crashed, cut, told, job_id))
         self._changed()
         self._look_for_quiet()
         self._spawn(self._tell_of(job_id, lk.JobStatus.JS_SUCCESS if well else lk.JobStatus.JS_FAILED))

@@ -78,7 +78,7 @@ class Histogram:
         """In seconds, at most 2.5 % off; None where there is nothing."""
         buckets, counts = self.whole
         passed = list(accumulate(counts))
-        if not passed:
+        if not passed or passed[-1] <= 0:
             return [None] * len(shares)
         ranks = (max(1, math.ceil(share * passed[-1])) for share in shares)
         return [float(GROWTH ** (buckets[bisect_left(passed, rank)] + 0.5)) for rank in ranks]

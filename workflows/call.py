@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import policy, signatures
     from workflows.after import AftercareWorkflow
     from workflows.after_types import AfterInput, Step
+    from workflows.arrival import Arrival
     from workflows.call_types import (
         GOES_ON,
         AgentLost,
@@ -51,13 +52,13 @@ class CallWorkflow:
         """When the agent was sent that should be there; the token's own, when its caller came."""
         self._deadline = self._sent_at
         """When it must be there."""
-        self._left = False
-        """Whether the agent that was sent has left the room: it is not on its way any more."""
+        self._arrival = Arrival(self._sent_at)
 
     @workflow.signal
     def caller_came(self) -> None:
         """The caller is in the room: an agent must come, also where the call was over before."""
-        self._over = self._left = False
+        self._arrival.caller_came(workflow.now(), anew=self._over)
+        self._over = False
         self._sent_at = workflow.now()
         self._expect(timedelta(seconds=self._call.patience_seconds))
 
@@ -66,7 +67,8 @@ class CallWorkflow:
         """The agent of that attempt has left the room, and its caller has not."""
         if attempt is not None and attempt < self._attempt:
             return  # one that was lost is taken out when another one is sent
-        self._left = True
+        if attempt is not None:
+            self._arrival.left(attempt)
         self._expect(policy.LEFT_GRACE)
 
     @workflow.signal
@@ -140,7 +142,7 @@ class CallWorkflow:
             pass
 
     async def _let_it_be_taken(self) -> None:
-        """LiveKit needs a moment until it says whether a host has the job of the agent that was sent."""
+        """A host needs a moment until it says that it has the job of the agent that was sent."""
         rest = self._sent_at + policy.TAKEN_WITHIN - workflow.now()
         if not self._news() and rest > timedelta():
             await workflow.wait_condition(self._news, timeout=rest)
@@ -161,31 +163,33 @@ class CallWorkflow:
     async def _act_on(self, sight: CallSight | None) -> None:
         if sight is None:
             return
-        self._attempt = max(self._attempt, sight.attempt)
+        if sight.attempt > self._attempt:  # a host sent it itself, for want of Temporal
+            self._attempt = sight.attempt
+            self._arrival.sent(workflow.now())
         if sight.state is CallState.OVER:
             self._over = True
-        elif sight.state is CallState.COMING and (rest := self._patience_with(sight)) is not None:
-            self._ready = False
-            self._expect(rest)
-        elif sight.state in {CallState.ALONE, CallState.COMING}:
+        elif sight.state is CallState.COMING:
+            await self._wait_for(sight)
+        elif sight.state is CallState.ALONE:
             await self._replace(AgentLost(self._attempt, self._why_alone()))
         elif sight.state is CallState.GOING and self._tries:
             self._describe("the agent that was sent is in the call")
             self._tries = 0
 
-    def _patience_with(self, sight: CallSight) -> timedelta | None:
-        """How long the agent that is on its way is waited for until the next look; None: not any more.
-
-        A host that is slow would be slower still with one more, so that only another host is asked, and once.
-        """
-        if not workflow.patched(policy.AGENTS_ON_THEIR_WAY):
-            return max(self._deadline - workflow.now(), timedelta()) if self._ready else None
-        if self._left:
-            return None
-        asks_another = sight.others and not self._tries
-        until = self._deadline if asks_another else self._sent_at + policy.COMING_WITHIN
-        rest = until - workflow.now()
-        return min(rest, policy.SENT_PATIENCE) if rest > timedelta() else None
+    async def _wait_for(self, sight: CallSight) -> None:
+        """An agent is on its way: wait for it, or send another one after all."""
+        now, instead_of, reason = workflow.now(), None, self._why_alone()
+        if workflow.patched(policy.AGENTS_ON_THEIR_WAY):
+            rest = self._arrival.patience(sight, self._deadline, now)
+            instead_of = sight.host if self._arrival.asks_another(sight) else None
+            reason = f"No agent came within {self._arrival.waited(now):.1f} s."
+        else:
+            rest = max(self._deadline - now, timedelta()) if self._ready else None
+        if rest is None:
+            await self._replace(AgentLost(self._attempt, reason), instead_of)
+        else:
+            self._ready = False
+            self._expect(rest)
 
     def _why_alone(self) -> str:
         if self._ready:
@@ -194,8 +198,9 @@ class CallWorkflow:
             return "The agent that was sent did not stay."
         return f"No agent came within {self._call.patience_seconds:g} s."
 
-    async def _replace(self, lost: AgentLost) -> None:
-        """Send another agent; soon after, a look shows whether it is there."""
+    async def _replace(self, lost: AgentLost, instead_of: str | None = None) -> None:
+        """Send another agent, from another host `instead_of` that one; soon after, a look shows whether it is
+        there."""
         if not self._ready:  # else the last one was sent in vain for want of a host, and not of luck
             self._tries += 1
         if self._tries > policy.CALL_TRIES_AT_ONCE:
@@ -204,8 +209,9 @@ class CallWorkflow:
                 return
         self._describe(f"{lost.reason} **Another agent is sent**: number {lost.attempt + 1}")
         elsewhere, self._ready = self._tries % 2 == 0, False
-        sent = await self._send(SendAgent(self._call.call_id, lost, elsewhere))
-        self._attempt, self._sent_at, self._left = sent.attempt, workflow.now(), False
+        sent = await self._send(SendAgent(self._call.call_id, lost, elsewhere, instead_of))
+        self._attempt, self._sent_at = sent.attempt, workflow.now()
+        self._arrival.sent(self._sent_at, instead=instead_of is not None)
         if sent.state is CallState.OVER:
             self._over = True
         elif sent.state is not CallState.EMPTY:

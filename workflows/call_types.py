@@ -60,8 +60,10 @@ class CallSight:
 
     state: CallState
     attempt: int
+    host: str | None = None
+    """Of an agent that is coming: from where."""
     others: bool = False
-    """Of an agent that is coming: whether it could come from another host as well."""
+    """Whether one could come from another host as well, which has room."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class SendAgent:
     lost: AgentLost
     elsewhere: bool = False
     """To another host than the lost one's, where there is one."""
+    instead_of: str | None = None
+    """The host whose agent is slow to come: it leaves this one to others."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class CallNews:
 
     async def agent_left(self, call: CallInput, attempt: int | None = None) -> None:
         """The agent of that attempt has left the room, and the caller has not."""
-        await self._start(call, start_signal="agent_left", start_signal_args=[attempt])
+        told = [] if attempt is None else [attempt]
+        await self._start(call, start_signal="agent_left", start_signal_args=told)
 
     async def agent_ready(self, call: CallInput) -> None:
         """The caller waits, and an agent that can take the call has registered."""

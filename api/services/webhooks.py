@@ -119,8 +119,9 @@ class WebhookService:
                 if not await _is_overtaken(db_session, event, room):
                     await calls.caller_left(room, who.identity)
             case "participant_left" | "participant_connection_aborted":
-                if await calls.is_alone(room):
-                    left = partial(self.board.agent_left, attempt=attempt_of(who.attributes))
+                attempt = attempt_of(who.attributes)
+                if await calls.is_alone(room, attempt):
+                    left = partial(self.board.agent_left, attempt=attempt)
                     return await self._news(db_session, room, left)
         return None
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     CTE,
     Double,
     Select,
+    and_,
     case,
     func,
     literal_column,
@@ -193,12 +194,16 @@ class CallRepository:
         statement = select(CallRow.id).where(CallRow.id == call_id, CallRow.status.in_(OPEN))
         return (await self._db_session.execute(statement)).scalar() is not None
 
-    async def is_alone(self, room: str) -> bool:
-        """Whether a caller is in the room, by what LiveKit told last, whose agent should be there too."""
+    async def is_alone(self, room: str, attempt: int | None) -> bool:
+        """Whether a caller is in the room, by what LiveKit told last, whose agent should be there too.
+
+        `attempt`: of the agent that has left. One that another was sent for is not missed.
+        """
         alone = (CallRow.caller_joined_at.is_not(None), CallRow.caller_left_at.is_(None))
         # One that was lost before it could say that it was there left a call that waits.
         met = CallRow.status.in_([CallStatus.WAITING, CallStatus.ACTIVE])
-        statement = select(CallRow.id).where(CallRow.room == room, met, *alone)
+        missed = met if attempt is None else and_(CallRow.status.in_(OPEN), CallRow.attempt <= attempt)
+        statement = select(CallRow.id).where(CallRow.room == room, missed, *alone)
         return (await self._db_session.execute(statement)).scalar() is not None
 
     async def abandon(self, age: timedelta) -> int:

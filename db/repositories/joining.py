@@ -74,10 +74,9 @@ class JoiningRepository:
 
     async def taken(self, room: str, attempt: int, job_id: str, host: str, process: str) -> None:
         """A host has the job of a dispatch, and its agent is not with the caller yet."""
-        unmet = CallRow.status.in_([CallStatus.WAITING, CallStatus.RECOVERING])
         statement = (
             update(CallRow)
-            .where(CallRow.room == room, CallRow.attempt == attempt, unmet)
+            .where(CallRow.room == room, CallRow.attempt == attempt, CallRow.status.in_(_UNMET))
             .values(host=host, host_process=process, job_id=job_id)
         )
         await self._db_session.execute(statement.execution_options(synchronize_session=False))
@@ -97,11 +96,24 @@ class JoiningRepository:
 
     async def gone(self, agent: JoinedAgent) -> None:
         """The agent has left a call that goes on: whoever else its dispatch sent may speak for it."""
-        mine = (CallRow.room == agent.room, CallRow.attempt == agent.attempt, CallRow.job_id == agent.job_id)
-        statement = update(CallRow).where(*mine).values(job_id=None)
-        await self._db_session.execute(statement.execution_options(synchronize_session=False))
+        if agent.job_id:
+            await self.ended(agent.room, agent.attempt, agent.job_id)
+
+    async def ended(self, room: str, attempt: int, job_id: str) -> bool:
+        """The job of a dispatch is over: it holds the call no more. Whether its agent was still to come."""
+        statement = (
+            update(CallRow)
+            .where(CallRow.room == room, CallRow.attempt == attempt)
+            .where(or_(CallRow.job_id == job_id, and_(CallRow.job_id.is_(None), CallRow.status.in_(_UNMET))))
+            .where(CallRow.status.in_(OPEN))
+            .values(host=None, host_process=None, job_id=None)
+            .returning(CallRow.status)
+            .execution_options(synchronize_session=False)
+        )
+        return (await self._db_session.execute(statement)).scalar_one_or_none() in _UNMET
 
 
+_UNMET = (CallStatus.WAITING, CallStatus.RECOVERING)
 _ROOM, _TRACE, _JOB = (bindparam(name, type_=Text()) for name in ("room", "trace_id", "job_id"))
 _ATTEMPT = bindparam("attempt", type_=Integer())
 

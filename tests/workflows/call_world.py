@@ -60,7 +60,7 @@ class CallWorld:
         if self.blind:
             self.blind -= 1
             raise ApplicationError("LiveKit is away")
-        return CallSight(self.state, self.attempt, self.others)
+        return CallSight(self.state, self.attempt, "slow", self.others)
 
     @activity.defn
     async def send_agent(self, request: SendAgent) -> Sent:
