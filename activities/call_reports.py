@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
@@ -21,6 +22,8 @@ from workflows.call_types import AgentLost, CallInput, SendAgent
 from workflows.call_wishes import CallNews
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 CRASHED = "The agent's process crashed."
 CUT = "The agent's time to stay was over."
@@ -90,22 +93,28 @@ class CallReports:
             taking.cancel()
             await asyncio.wait([taking])
 
+        async def _release() -> bool:
+            async with self._losses:
+                return await self._ended(end, noted=taking is None)
+
         async def _see_to_it() -> None:
             async with self._losses:
                 await self._see_to(end)
 
-        await self._at_last(_see_to_it, "the end of a call's agent", end.room)
+        lost = end.crashed or end.cut or await self._at_last(_release, "the end of a job", end.room)
+        if lost and (end.crashed or end.cut or not end.told):
+            await self._at_last(_see_to_it, "a lost agent", end.room)
+
+    async def _ended(self, end: CallEnd, *, noted: bool = True) -> bool:
+        async with self._database.begin() as db_session:
+            joining = JoiningRepository(db_session)
+            return await joining.ended(end.room, _attempt(end), end.job_id, noted=noted)
 
     async def _see_to(self, end: CallEnd) -> None:
-        attempt, lost = _attempt(end), end.crashed or end.cut
+        attempt = _attempt(end)
         async with self._database.begin() as db_session:
             call = await RecoveryRepository(db_session).in_room(end.room)
-            if call is None:
-                return
-            if not lost:
-                lost = await JoiningRepository(db_session).ended(end.room, attempt, end.job_id)
-                lost = lost and not end.told
-        if not lost:
+        if call is None:
             return
         if call.is_held_by_another(attempt, end.job_id):
             logger.info("another agent of the same dispatch is in the call", extra={"room": end.room})
@@ -113,30 +122,32 @@ class CallReports:
         await self._salvage.sweep(end.room, attempt)
         await self._tell_of_loss(call, end)
         # Last: where this host dies meanwhile, its next process finds by it that the call is alone.
-        async with self._database.begin() as db_session:
-            await JoiningRepository(db_session).ended(end.room, attempt, end.job_id)
+        await self._ended(end)
 
     async def _tell_of_loss(self, call: CarriedCall, end: CallEnd) -> None:
-        reason = CRASHED if end.crashed else CUT if end.cut else BROUGHT_NOBODY
-        lost = AgentLost(_attempt(end), reason, crashed=end.crashed, host=self._lease.name, cut=end.cut)
+        host: str | None = self._lease.name
+        reason = CRASHED if end.crashed else CUT
+        if not (end.crashed or end.cut):
+            # By now another one may be there: without a host, that is looked at.
+            host, reason = None, BROUGHT_NOBODY
+        lost = AgentLost(_attempt(end), reason, crashed=end.crashed, host=host, cut=end.cut)
         try:
             await self._news.agent_lost(input_of(call, self._calls.settings.bionic_join_seconds), lost)
         except Unavailable:
             await self._calls.send(SendAgent(str(call.call_id), lost))
 
     async def _at_last(
-        self, report: Callable[[], Awaitable[None]], what: str, room: str, tries: int = TRIES
-    ) -> None:
+        self, report: Callable[[], Awaitable[T]], what: str, room: str, tries: int = TRIES
+    ) -> T | None:
         for _ in range(tries):
             try:
-                await report()
+                return await report()
             except (SQLAlchemyError, OSError, RPCError, BionicError) as error:
                 why = error.message if isinstance(error, BionicError) else type(error).__name__
                 logger.warning("%s is not told of yet: %s", what, why, extra={"room": room})
                 await asyncio.sleep(TRY_SECONDS)
-            else:
-                return
         logger.error("%s could not be told of", what, extra={"room": room})
+        return None
 
     async def close(self) -> None:
         """Wait a little for what is not told yet."""

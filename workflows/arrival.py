@@ -23,11 +23,19 @@ class Arrival:
         """Whether this agent was sent because another host was slow."""
 
     def caller_came(self, now: datetime, *, anew: bool) -> None:
-        """An agent is expected from now on, or since this was told first. `anew`: of a caller who
-        has come back to a call that was over."""
+        """An agent is expected from now on; told again before one is there, since the first time.
+
+        `anew`: of a caller who has come back to a call that was over.
+        """
         if anew or not self._came:
             self.sent(now)
         self._came = True
+        if anew:
+            self._left = 0
+
+    def arrived(self) -> None:
+        """An agent is with the caller."""
+        self._came, self._left = False, 0
 
     def sent(self, now: datetime, *, instead: bool = False) -> None:
         """Another agent was sent, `instead` of one that is slow to come."""

@@ -172,9 +172,11 @@ class CallWorkflow:
             await self._wait_for(sight)
         elif sight.state is CallState.ALONE:
             await self._replace(AgentLost(self._attempt, self._why_alone()))
-        elif sight.state is CallState.GOING and self._tries:
-            self._describe("the agent that was sent is in the call")
-            self._tries = 0
+        elif sight.state is CallState.GOING:
+            self._arrival.arrived()
+            if self._tries:
+                self._describe("the agent that was sent is in the call")
+                self._tries = 0
 
     async def _wait_for(self, sight: CallSight) -> None:
         """An agent is on its way: wait for it, or send another one after all."""
@@ -212,10 +214,14 @@ class CallWorkflow:
         sent = await self._send(SendAgent(self._call.call_id, lost, elsewhere, instead_of))
         self._attempt, self._sent_at = sent.attempt, workflow.now()
         self._arrival.sent(self._sent_at, instead=instead_of is not None)
+        late = self._lost is not None and self._lost.attempt < self._attempt
+        if late and workflow.patched(policy.AGENTS_ON_THEIR_WAY):
+            self._lost = None  # it was told meanwhile, of the one that is replaced by now
         if sent.state is CallState.OVER:
             self._over = True
         elif sent.state is not CallState.EMPTY:
-            self._expect(policy.SENT_PATIENCE)
+            # Not the sooner one of the two: what was expected before was the agent before.
+            self._expecting = policy.SENT_PATIENCE
             await self._despair(sent.problem or lost.reason, hopeless=bool(sent.problem))
 
     async def _pause(self) -> None:
@@ -262,7 +268,7 @@ class CallWorkflow:
         except (ActivityError, ApplicationError) as error:
             workflow.logger.error("the record of a call is not in order: %s", reason_of(error))
         if steps == [GOES_ON]:
-            self._over = False
+            self._over, self._arrival = False, Arrival(workflow.now())
             self._expect(policy.LEFT_GRACE)
             return False
         self._describe("over")

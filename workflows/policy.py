@@ -25,7 +25,8 @@ TRIALS_CLEAR_UP = "trials-clear-up"
 """A patch: before it, replicas of a superseded trial stayed for as long as the next one."""
 
 AGENTS_ON_THEIR_WAY = "agents-on-their-way"
-"""A patch: before it, a call's patience was the same whether a host had its agent's job or not."""
+"""A patch: before it, a call's patience was the same whether a host had its agent's job or not, and a loss
+that was told while the next agent was sent had one more sent."""
 
 ONCE = RetryPolicy(maximum_attempts=1)
 

@@ -121,7 +121,9 @@ class WebhookService:
             case "participant_left" | "participant_connection_aborted":
                 attempt = attempt_of(who.attributes)
                 if await calls.is_alone(room, attempt):
-                    left = partial(self.board.agent_left, attempt=attempt)
+                    # One whose connection was aborted may be about to try again.
+                    gone = attempt if event.event == "participant_left" else None
+                    left = partial(self.board.agent_left, attempt=gone)
                     return await self._news(db_session, room, left)
         return None
 

@@ -96,15 +96,22 @@ class JoiningRepository:
 
     async def gone(self, agent: JoinedAgent) -> None:
         """The agent has left a call that goes on: whoever else its dispatch sent may speak for it."""
-        if agent.job_id:
-            await self.ended(agent.room, agent.attempt, agent.job_id)
+        mine = (CallRow.room == agent.room, CallRow.attempt == agent.attempt, CallRow.job_id == agent.job_id)
+        # Its host stays: where that is lost before it has told of the job's end, it is found by this.
+        statement = update(CallRow).where(*mine).values(job_id=None)
+        await self._db_session.execute(statement.execution_options(synchronize_session=False))
 
-    async def ended(self, room: str, attempt: int, job_id: str) -> bool:
-        """The job of a dispatch is over: it holds the call no more. Whether its agent was still to come."""
+    async def ended(self, room: str, attempt: int, job_id: str, *, noted: bool = True) -> bool:
+        """The job of a dispatch is over: it holds the call no more. Whether its agent was still to come.
+
+        Of one that may not have been `noted` yet, a call that no job holds is its call.
+        """
+        mine = CallRow.job_id == job_id
+        if not noted:
+            mine = or_(mine, and_(CallRow.job_id.is_(None), CallRow.status.in_(_UNMET)))
         statement = (
             update(CallRow)
-            .where(CallRow.room == room, CallRow.attempt == attempt)
-            .where(or_(CallRow.job_id == job_id, and_(CallRow.job_id.is_(None), CallRow.status.in_(_UNMET))))
+            .where(CallRow.room == room, CallRow.attempt == attempt, mine)
             .where(CallRow.status.in_(OPEN))
             .values(host=None, host_process=None, job_id=None)
             .returning(CallRow.status)

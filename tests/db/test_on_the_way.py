@@ -55,10 +55,10 @@ class Call:
         async with self.joining() as joining:
             await joining.taken(self.room, attempt, job, host, "process")
 
-    async def ended(self, job: str, attempt: int = 1) -> bool:
+    async def ended(self, job: str, attempt: int = 1, *, noted: bool = True) -> bool:
         """A host says that a job is over."""
         async with self.joining() as joining:
-            return await joining.ended(self.room, attempt, job)
+            return await joining.ended(self.room, attempt, job, noted=noted)
 
     async def joined(self, job: str, attempt: int = 1) -> None:
         """An agent is with the caller."""
@@ -91,7 +91,10 @@ async def test_a_host_has_a_job_until_it_says_that_it_is_over(call: Call) -> Non
 
 
 async def test_one_that_ended_before_it_was_told_of_is_missed(call: Call) -> None:
-    assert await call.ended(FIRST)
+    assert not await call.ended(FIRST), "it has been told of, and was taken back"
+    assert await call.ended(FIRST, noted=False)
+    await call.taken(SECOND)
+    assert not await call.ended(FIRST, noted=False), "another one is on its way"
 
 
 async def test_what_is_told_late_of_one_that_was_replaced_is_no_news(database: Database, call: Call) -> None:
@@ -111,6 +114,14 @@ async def test_of_an_agent_that_is_there_it_is_no_news_either(call: Call) -> Non
     assert not await call.ended(SECOND)
     assert not await call.ended(FIRST), "it came"
     assert await call.held() == (None, None, None)
+
+
+async def test_an_agent_that_left_keeps_its_host_in_mind(call: Call) -> None:
+    await call.joined(FIRST)
+    joined = JoinedAgent(call.id, call.agent_id, 1, call.room, 1, None, "one", "process", FIRST)
+    async with call.joining() as joining:
+        await joining.gone(joined)
+    assert await call.held() == ("one", "process", None)
 
 
 async def test_who_comes_back_to_a_call_that_was_over_waits_for_nobody_yet(

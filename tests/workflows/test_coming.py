@@ -111,3 +111,18 @@ async def test_a_stranger_who_leaves_is_not_the_agent_that_comes(world: CallWorl
     await world.looked(world.looks + 3)
     assert not world.sent
     await world.ends()
+
+
+async def test_a_loss_that_is_told_while_the_next_agent_is_sent_is_no_other_loss(
+    world: CallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "CALL_TRIES_AT_ONCE", 0)
+    monkeypatch.setattr(policy, "CALL_PAUSE", timedelta(seconds=2))
+    world.state = CallState.ALONE
+    await world.news.caller_came(world.call)
+    await world.looked(1)
+    await world.news.agent_lost(world.call, AgentLost(1, "It ended.", host="one"))  # amid the pause
+    await world.has_sent(1)
+    await world.looked(world.looks + 1)
+    await world.ends()
+    assert [each.lost.attempt for each in world.sent] == [1]
