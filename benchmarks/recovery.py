@@ -24,14 +24,21 @@ waits longer each time."""
 
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:
-    """Every host is killed with SIGKILL once it is at rest."""
+    """Hosts are killed with SIGKILL once they are at rest: with few agents, beside stock, and with many."""
     async with open_bench(steady_seconds=_FIRST_CRASH) as bench:
-        agents = await bench.create_many("recovery", scale.tenants)
-        await bench.deploy_gently(agents)
-        restarted = [await _restarted(bench, agents, tell) for _ in range(scale.kills)]
         stock = await _stock(bench, scale.kills, tell)
-        taken_over = await _taken_over(bench, agents, scale.kills, tell)
-    name = f"host with {scale.tenants} agents killed → all registered"
+        few = await _killed(bench, scale.tenants, scale.kills, stock, tell)
+    async with open_bench(steady_seconds=_FIRST_CRASH) as bench:
+        return few + await _killed(bench, scale.crowd, scale.kills, None, tell)
+
+
+async def _killed(bench: Bench, count: int, kills: int, stock: Series | None, tell: Tell) -> list[Result]:
+    """The host of so many agents."""
+    agents = await bench.create_many("recovery", count)
+    await bench.deploy_gently(agents)
+    restarted = [await _restarted(bench, agents, tell) for _ in range(kills)]
+    taken_over = await _taken_over(bench, agents, kills, tell)
+    name = f"host with {count} agents killed → all registered"
     return [
         Result(f"{name}, it is started again", "s", Series(tuple(restarted)), stock, _RESTARTED),
         Result(f"{name}, by another host", "s", taken_over, goal=_TAKEN_OVER),

@@ -33,6 +33,9 @@ class Scale:
     tenants: int = 10
     """Agents on a host that is killed, or whose histories are looked at."""
 
+    crowd: int = 100
+    """The same, where there are many."""
+
     losses: int = 20
     """Calls whose agent's process is killed, of each side some."""
 
@@ -88,6 +91,7 @@ class Scale:
             joins=2,
             kills=1,
             tenants=3,
+            crowd=6,
             losses=2,
             redeploys=2,
             live=1,

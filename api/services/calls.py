@@ -21,7 +21,7 @@ from api.schemas.calls import (
     TurnAnswer,
 )
 from api.services.livekit import LiveKit
-from common.errors import Conflict, FieldError, InvalidInput, NotFound
+from common.errors import Conflict, FieldError, InvalidInput, LiveKitError, NotFound
 from common.status import CallStatus
 from db.models import CallRow
 from db.repositories.agents import AgentRepository
@@ -86,10 +86,20 @@ class CallService:
             row = await CallRepository(db_session).get(id_of(call_id))
             credentials = await self.livekit.call_credentials(db_session, row)
         if row.status in OPEN:
-            await self.livekit.delete_room(credentials, row.room)
+            # Announced first: LiveKit's word that the room is gone may be faster than this.
+            await self._announce_end(row.room, f"ended by {actor}")
+            try:
+                await self.livekit.delete_room(credentials, row.room)
+            except LiveKitError:
+                await self._announce_end(row.room, None)
+                raise
             async with self.postgres.begin() as db_session:
                 await CallRepository(db_session).end(row.room, f"ended by {actor}")
         return await self.get(call_id)
+
+    async def _announce_end(self, room: str, reason: str | None) -> None:
+        async with self.postgres.begin() as db_session:
+            await CallRepository(db_session).announce_end(room, reason)
 
     async def type(self, call_id: str, text: str) -> MessageAnswer:
         """Have the agent of a call hear a text as if its caller had said it.

@@ -145,16 +145,23 @@ class CallRepository:
     ) -> bool:
         """Close the call of `room` unless it is closed already; tells whether it was open.
 
-        `attempt`: by whose word. An agent that another one has taken over from has no say.
+        The reason is the one that was announced, if any. `attempt`: by whose word; an agent that another one
+        has taken over from has no say.
         """
         mine = CallRow.attempt <= attempt if attempt else true()
         statement = (
             update(CallRow)
             .where(CallRow.room == room, CallRow.status.in_(OPEN), mine)
-            .values(status=status, ended_at=func.now(), end_reason=reason)
+            .values(status=status, ended_at=func.now(), end_reason=func.coalesce(CallRow.end_reason, reason))
             .returning(*_AT_THE_END)
         )
         return len(await self._tell_ended(statement.cte("ended"))) > 0
+
+    async def announce_end(self, room: str, reason: str | None) -> None:
+        """Say why the open call of `room` is about to end, whoever closes it; None: it is not, after all."""
+        open_ = (CallRow.room == room, CallRow.status.in_(OPEN))
+        statement = update(CallRow).where(*open_).values(end_reason=reason)
+        await self._db_session.execute(statement.execution_options(synchronize_session=False))
 
     async def _tell_ended(self, ended: CTE) -> Sequence[UUID]:
         """Close calls, and tell that they are over; which they were."""

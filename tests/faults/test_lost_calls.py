@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -35,7 +36,11 @@ async def _goes_on(platform: Platform, caller: Caller, token: Json) -> None:
     assert sum(GREETING in text for text in said) == 1, "nobody was greeted twice"
 
 
-async def test_a_killed_host_leaves_its_callers_to_another_one(platform: Platform) -> None:
+@pytest.mark.parametrize("with_its_calls", [False, True])
+async def test_a_killed_host_leaves_its_callers_to_another_one(
+    platform: Platform, with_its_calls: bool
+) -> None:
+    """With their processes it is as if the machine was gone: nobody tells LiveKit that they are lost."""
     await platform.stack.stop("runtime")
     async with another_host(platform, "dies") as host:
         agent = await platform.create("taken-over")
@@ -44,13 +49,21 @@ async def test_a_killed_host_leaves_its_callers_to_another_one(platform: Platfor
         token = await platform.token(agent["slug"])
         async with calling(token["url"], token["token"]) as caller:
             await caller.hears(GREETING)
+            await caller.speaks(ORDER)
+            await caller.hears(ANSWER)
             first = (await caller.agent()).identity
+            caller.heard.clear()
             await platform.stack.start("runtime")
             began = time.monotonic()
-            host.kill()
+            if with_its_calls:
+                os.killpg(host.pid, signal.SIGKILL)
+            else:
+                host.kill()
             await another_agent(caller, first, seconds=HOST_SECONDS)
             assert time.monotonic() - began < HOST_SECONDS
             await _goes_on(platform, caller, token)
+            said = [turn["text"] for turn in (await settled(platform, token["callId"]))["turns"]]
+            assert said.index(ANSWER) < said.index(COMEBACK), "what was said before is in the transcript"
     await platform.reaches(agent["id"], "running", seconds=60)
     await platform.stop(agent["id"])
 

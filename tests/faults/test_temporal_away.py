@@ -7,14 +7,15 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.support.caller import calling
 from tests.support.hosts import own_host
-from tests.support.outages import GREETING, LONG, finds_an_agent, watching
+from tests.support.outages import GREETING, LONG, watching
 from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
+from tests.support.temporal import search
 from tests.support.waiting import eventually
-from workflows.policy import HEARTBEAT_TIMEOUT, host_workflow_id
+from workflows.policy import HEARTBEAT_TIMEOUT, call_workflow_id, host_workflow_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
@@ -49,7 +50,7 @@ async def test_calls_go_on_wishes_are_refused_and_all_comes_right_afterwards(pla
             for wish in (f"{waiting['id']}/deploy", f"{live['id']}/stop"):
                 assert "Temporal" in (await _refused(platform, f"/api/agents/{wish}"))["detail"]
             await platform.call("PATCH", f"/api/agents/{live['id']}", changed)
-            await finds_an_agent(platform, live["slug"])
+            unheard = await _called(platform, live)
             await asyncio.sleep(max(0.0, gone + AWAY_SECONDS - time.monotonic()))
             await caller.speaks(ORDER)
             await caller.hears(ANSWER)
@@ -59,6 +60,7 @@ async def test_calls_go_on_wishes_are_refused_and_all_comes_right_afterwards(pla
         assert watched.between(began, time.monotonic()) == {"running"}
 
         await _heard_again(platform, host, back)
+        await _had_a_workflow(platform, unheard)
         await platform.call("POST", f"/api/agents/{live['id']}/deploy", {}, expect=202)
         await platform.call("POST", f"/api/agents/{waiting['id']}/retry", {}, expect=202)
         await platform.reaches(waiting["id"], "running", seconds=60)
@@ -68,6 +70,29 @@ async def test_calls_go_on_wishes_are_refused_and_all_comes_right_afterwards(pla
     assert before["attempt"] == 1, "nothing began anew because Temporal was away"
     for agent in (live, waiting):
         await platform.stop(agent["id"])
+
+
+async def _called(platform: Platform, agent: Json) -> str:
+    """A caller has an agent, and leaves; which call it was."""
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"], quiet=True) as other:
+        await other.agent()
+    return str(token["callId"])
+
+
+async def _had_a_workflow(platform: Platform, call_id: str) -> None:
+    """What happened in a call while Temporal was away is told to its workflow, which ends with it."""
+    temporal = await Client.connect(platform.stack.temporal_address)
+    handle = temporal.get_workflow_handle(call_workflow_id(call_id))
+
+    async def done() -> bool:
+        found: Json = await platform.call("GET", f"/api/calls/{call_id}")
+        if not await search(temporal, f'WorkflowId = "{handle.id}"'):
+            return False
+        over = (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+        return bool(found["status"] == "ended" and over)
+
+    await eventually(done, "the workflow of a call that Temporal did not hear of", seconds=60)
 
 
 async def _heard_again(platform: Platform, host: str, since: datetime) -> None:

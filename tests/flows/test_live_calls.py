@@ -14,6 +14,10 @@ from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
+BACK_SECONDS = 10.0
+"""From a host's death to its agents' registration, where it is started again: five, as the benchmark
+measures, and what a busy machine adds."""
+
 PATIENT = {"drainSeconds": 120}
 
 
@@ -89,7 +93,7 @@ async def test_a_killed_host_is_told_of_and_its_agent_comes_back(platform: Platf
         return now if statuses[-2:] == ["degraded", "running"] else None
 
     again = await eventually(back, "a second attempt, told of and running", seconds=60)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < BACK_SECONDS
     cause = again["deployment"]["transitions"][-2]
     assert "host" in cause["reason"]
     assert cause["attempt"] == 2

@@ -21,6 +21,10 @@ from workflows.policy import HEARTBEAT_TIMEOUT, host_workflow_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
+BACK = HEARTBEAT_TIMEOUT + timedelta(seconds=6)
+"""Until a lost host's agents are registered elsewhere: three seconds after it is missed, as the benchmark
+measures, and what a busy machine adds."""
+
 REPLICAS = 3
 OTHER = "other"
 DONE = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
@@ -64,9 +68,11 @@ async def _temporal(platform: Platform) -> Client:
 
 async def test_a_lost_hosts_agents_are_taken_over_by_another_host(platform: Platform) -> None:
     async with _on_another_host(platform, "taken-over") as (host, agent):
+        died = datetime.now(UTC)
         host.kill()
         await host.wait()
         back = await _all_back(platform, agent)
+    assert datetime.fromisoformat(back["deployment"]["transitions"][-1]["at"]) - died < BACK
     causes = [t["reason"] for t in back["deployment"]["transitions"] if t["status"] == "degraded"]
     assert any("lost" in cause for cause in causes)
     await reaches(platform, OTHER, "silent")
@@ -88,7 +94,7 @@ async def test_a_machine_that_dies_with_a_control_worker_is_missed_as_soon(platf
         await host.wait()
         back = await _all_back(platform, agent)
     told = next(t for t in back["deployment"]["transitions"] if t["status"] == "degraded")
-    assert datetime.fromisoformat(told["at"]) - died < HEARTBEAT_TIMEOUT + timedelta(seconds=6)
+    assert datetime.fromisoformat(told["at"]) - died < BACK
 
 
 async def test_a_frozen_host_that_wakes_gives_way_and_begins_anew(platform: Platform) -> None:

@@ -16,6 +16,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from common.status import Status
 from stack.config import StackConfig
@@ -222,6 +223,8 @@ async def temporal_server(*arguments: str) -> AsyncIterator[Client]:
 async def world_of(client: Client) -> AsyncIterator[World]:
     """A world with its workers."""
     world = World(client)
+    # The sandbox would have a policy of its own, which no test could change.
+    restrictions = SandboxRestrictions.default.with_passthrough_modules("workflows.policy")
     async with (
         Worker(
             client,
@@ -229,6 +232,7 @@ async def world_of(client: Client) -> AsyncIterator[World]:
             workflows=[AgentWorkflow, ReplicaWorkflow],
             activities=[world.validate_config, world.record_transitions, world.judge_canary],
             max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+            workflow_runner=SandboxedWorkflowRunner(restrictions),
         ),
         Worker(
             client,

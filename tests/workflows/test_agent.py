@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
@@ -11,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from common.status import Status
 from tests.support.waiting import eventually
 from tests.workflows.conftest import World
+from workflows import policy
 from workflows.agent import AgentWorkflow
 from workflows.policy import NOTICE, agent_workflow_id
 from workflows.types import Seen
@@ -113,6 +115,25 @@ async def test_a_replica_that_can_never_run_fails_the_deployment(world: World) -
     assert failed.transitions[-1].reason == "The plugin is broken."
     assert failed.agent.live_version is None
     await world.hosting(0)
+
+
+async def test_a_version_that_never_registers_leaves_the_old_one_serving(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "START_AT_ONCE", timedelta(seconds=0.5))
+    monkeypatch.setattr(policy, "START_PATIENCE", timedelta(seconds=3))
+    first = await world.deploy(1)
+    await world.told(R, first.deployment_id)
+    before = await world.hosting(1)
+    world.silent.add(2)
+    second = await world.deploy(2)
+    failed = await world.told(Status.FAILED, second.deployment_id)
+    assert (failed.transitions[-1].reason or "").startswith(
+        "Not registered with LiveKit within 0.05 minutes."
+    )
+    assert (failed.agent.status, failed.agent.live_version) == (R, 1)
+    assert await world.hosting(1) == before
+    assert world.story(first.deployment_id)[-1] is R
 
 
 async def test_a_deploy_supersedes_one_that_is_under_way(world: World) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.earlier import NoGit, earlier
-from tests.workflows.record import new_file
+from tests.workflows.keeping import new_file
 
 pytestmark = pytest.mark.unit
 
