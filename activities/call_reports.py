@@ -35,8 +35,9 @@ TRY_SECONDS = 1.0
 TAKING_TRIES = 15
 """An agent that is on its way is there by then, or lost."""
 
-SOON_THERE_SECONDS = 0.25
-"""Before a call is noted as taken: most agents need a moment more, and that moment is theirs."""
+SOON_THERE_SECONDS = 0.4
+"""Before a call is noted as taken: most agents are there by then. Nobody asks before
+`policy.TAKEN_WITHIN`."""
 
 CLOSE_SECONDS = 5.0
 AT_ONCE = 16

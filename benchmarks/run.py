@@ -50,7 +50,7 @@ FIGURES: dict[str, Figure] = {
     "turns": turns.measure,
     "stats": stats.measure,
 }
-MAX_SECONDS = 2400.0
+MAX_SECONDS = 3600.0
 """A whole run, without the building of servers."""
 
 RECOVERABLE = (StackError, NotRegistered, OSError, aiohttp.ClientError, api.TwirpError, rtc.ConnectError)
