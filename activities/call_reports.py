@@ -36,8 +36,7 @@ TAKING_TRIES = 15
 """An agent that is on its way is there by then, or lost."""
 
 SOON_THERE_SECONDS = 0.4
-"""Before a call is noted as taken: most agents are there by then. Nobody asks before
-`policy.TAKEN_WITHIN`."""
+"""Before a call is noted as taken: most agents are there by then. Nobody asks sooner than `TAKEN_WITHIN`."""
 
 CLOSE_SECONDS = 5.0
 AT_ONCE = 16

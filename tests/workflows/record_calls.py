@@ -15,6 +15,12 @@ from tests.workflows.keeping import keep
 from workflows.policy import after_workflow_id, call_workflow_id, reprocess_workflow_id
 
 
+async def _keep_once_over(client: Client, name: str, call_id: str) -> None:
+    handle = client.get_workflow_handle(call_workflow_id(call_id))
+    await handle.result()
+    await keep(client, name, handle.id)
+
+
 async def go_well_and_lose(platform: Platform) -> None:
     """One that goes well, and one whose agent is killed."""
     client = await Client.connect(platform.stack.temporal_address)
@@ -29,9 +35,7 @@ async def go_well_and_lose(platform: Platform) -> None:
                 process.kill()
                 await caller.hears(COMEBACK)
                 await asyncio.sleep(3)
-        handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
-        await handle.result()
-        await keep(client, name, handle.id)
+        await _keep_once_over(client, name, token["callId"])
     await platform.stop(agent["id"])
 
 
@@ -46,9 +50,7 @@ async def registers_late(platform: Platform) -> None:
         await platform.stack.start("runtime")
         await caller.agent(seconds=30)
         await asyncio.sleep(3)
-    handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
-    await handle.result()
-    await keep(client, "call-whose-agent-registers-late", handle.id)
+    await _keep_once_over(client, "call-whose-agent-registers-late", token["callId"])
     await platform.stop(agent["id"])
 
 
@@ -62,9 +64,7 @@ async def is_slow(platform: Platform) -> None:
             await asyncio.sleep(5)
         await caller.hears("Hello, how can I help?")
         await asyncio.sleep(3)
-    handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
-    await handle.result()
-    await keep(client, "call-whose-agent-is-slow", handle.id)
+    await _keep_once_over(client, "call-whose-agent-is-slow", token["callId"])
     await platform.stop(agent["id"])
 
 
@@ -94,9 +94,7 @@ async def nobody_comes(platform: Platform) -> None:
     await platform.stack.stop("runtime")
     async with calling(token["url"], token["token"]):
         await asyncio.sleep(30)
-    handle = client.get_workflow_handle(call_workflow_id(token["callId"]))
-    await handle.result()
-    await keep(client, "call-to-which-nobody-comes", handle.id)
+    await _keep_once_over(client, "call-to-which-nobody-comes", token["callId"])
     await platform.stack.start("runtime")
     await platform.stop(agent["id"])
 
