@@ -18,6 +18,10 @@ from db.engine import Database, is_away
 
 _log = logging.getLogger("bionic.api")
 _AWAY = "Postgres does not answer. Check that it runs and that DATABASE_URL is right, then try again."
+_BUSY = (
+    "All connections to Postgres were in use: too much was asked at once, or Postgres is slow. "
+    "Try again in a moment."
+)
 _DATA_STATE = "22"
 
 
@@ -37,13 +41,16 @@ class Postgres:
         """One transaction: committed at the end of the block, rolled back when it raises.
 
         Raises:
-            Unavailable: Postgres does not answer.
+            Unavailable: Postgres does not answer, or no connection was free in time.
             InvalidInput: a value can't be stored, a NUL character in a text for example.
         """
         try:
             async with self.database.begin() as db_session:
                 yield db_session
-        except (OperationalError, PoolTimeout, OSError) as error:
+        except PoolTimeout as error:
+            _log.warning("no connection to Postgres was free in time")
+            raise Unavailable(_BUSY) from error
+        except (OperationalError, OSError) as error:
             _log.warning("Postgres does not answer: %s", type(error).__name__)
             raise Unavailable(_AWAY) from error
         except DBAPIError as error:

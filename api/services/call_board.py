@@ -7,13 +7,13 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import UUID
 
 from temporalio.service import RPCError
 
 from common.errors import Unavailable
 from workflows.call_types import CallInput
-from workflows.call_wishes import CallNews
 
 QUEUE_LIMIT = 10_000
 """News that wait while Temporal is away or slow. Beyond it, what is new is dropped and counted: a workflow
@@ -28,11 +28,27 @@ PATIENCE_SECONDS = 300.0
 _log = logging.getLogger("bionic.api")
 
 
+class News(Protocol):
+    """Who tells the workflows; `workflows.call_wishes` does. Raises `Unavailable` where Temporal is away."""
+
+    async def begin(self, call: CallInput) -> None:
+        """A token was minted."""
+
+    async def caller_came(self, call: CallInput) -> None:
+        """The caller is in the room."""
+
+    async def agent_left(self, call: CallInput, attempt: int | None = None) -> None:
+        """The agent of that attempt has left the room, and the caller has not."""
+
+    async def over(self, call: CallInput) -> None:
+        """The room is gone."""
+
+
 @dataclass
 class CallBoard:
     """A queue of news, and those who deliver them."""
 
-    news: CallNews
+    news: News
     patience_seconds: float
     """How long a caller may be without an agent."""
     dropped: int = 0

@@ -6,14 +6,13 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.support.beginning import DIES, SLOW, WELL
-from tests.support.caller import Caller, calling
+from tests.support.caller import calling
 from tests.support.hosts import another_host, listed, order, own_host, started_host
 from tests.support.outages import GREETING, is_greeted, watching
 from tests.support.platform import ANSWER, ORDER, Json, Platform
@@ -23,7 +22,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 HOST = "faulty"
 SPARE = 2
-SAID_AGAIN = 3
 LOST_SECONDS = 10.0
 """Until it is told that a caller was lost: a call waits three seconds for a process of such a host."""
 
@@ -83,22 +81,6 @@ async def _replica(platform: Platform, agent_id: str) -> Json:
         await database.close()
 
 
-async def _is_answered(caller: Caller) -> None:
-    """Whoever is asked to say it again does so: on a busy machine the recogniser may not have understood."""
-    caller.heard.clear()
-    agents = {each.identity for each in caller.agents}
-
-    async def replied(after: int) -> str | None:
-        replies = [each.text for each in caller.heard if each.identity in agents]
-        return replies[after] if len(replies) > after else None
-
-    for time in range(SAID_AGAIN):
-        await caller.speaks(ORDER)
-        if ANSWER in await eventually(partial(replied, time), f"an answer (heard: {caller.heard})"):
-            return
-    raise AssertionError(f"not understood: {caller.heard}")
-
-
 @pytest.mark.parametrize("badly", [SLOW, DIES])
 async def test_calls_beside_it_go_on_and_later_ones_are_answered(
     platform: Platform, first: str, orders: Path, badly: str
@@ -122,14 +104,14 @@ async def test_calls_beside_it_go_on_and_later_ones_are_answered(
         assert (await platform.asks_for_token(agent["slug"])).status_code == 503, "callers are told"
         for caller in beside:
             await caller.hears(GREETING)
-            await _is_answered(caller)
+            await caller.asks(ORDER, ANSWER)
 
         await asyncio.to_thread(orders.write_text, WELL)
         await _says(platform, None)
         await platform.reaches(agent["id"], "running")
         await is_greeted(platform, agent["slug"])
         for caller in beside:
-            await _is_answered(caller)
+            await caller.asks(ORDER, ANSWER)
         assert host.returncode is None
         assert (await _replica(platform, agent["id"]))["worker_id"] == registered["worker_id"], "it stayed"
         await platform.stop(agent["id"])

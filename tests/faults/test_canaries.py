@@ -111,9 +111,7 @@ async def _asks_on(caller: Caller) -> None:
     """One question after the other, for ever."""
     await caller.hears(GREETING)
     while True:
-        caller.heard.clear()
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER, seconds=30)
+        await caller.asks(ORDER, ANSWER, seconds=30)
 
 
 async def test_a_version_that_answers_slower_is_rolled_back(platform: Platform) -> None:

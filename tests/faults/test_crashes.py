@@ -85,8 +85,7 @@ async def test_jobs_that_crash_at_once_leave_their_neighbours_alone(platform: Pl
         await caller.hears(GREETING)
         for _ in range(CRASHES):
             await _crash_one(platform, crashing, host)
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER)
+        await caller.asks(ORDER, ANSWER)
     assert host.is_running()
     assert host.pid == platform.stack.process("runtime").pid, "the host is the same"
     for agent in (crashing, healthy):

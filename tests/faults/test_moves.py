@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.support.caller import Caller, calling
+from tests.support.caller import calling
 from tests.support.hosts import another_host, carriers, listed
 from tests.support.outages import GREETING, callers_all_the_time, reaches_attempt
 from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
@@ -21,16 +21,6 @@ PATIENT = {"drainSeconds": 60}
 EVERY_SECONDS = 0.5
 AFTERWARDS_SECONDS = 3.0
 """How long callers go on coming when the move is over: the old host takes none by then."""
-
-
-async def _talks(caller: Caller) -> None:
-    before = len(caller.heard)
-    await caller.speaks(ORDER)
-
-    async def answered() -> bool:
-        return any(ANSWER in heard.text for heard in caller.heard[before:])
-
-    await eventually(answered, f"an answer (heard: {caller.heard})", seconds=20)
 
 
 @asynccontextmanager
@@ -60,7 +50,7 @@ async def test_a_host_that_goes_moves_its_agents_first_and_drops_no_call(platfor
                 await asyncio.sleep(AFTERWARDS_SECONDS)
             assert len(answered) > AFTERWARDS_SECONDS / EVERY_SECONDS / 2
             assert host.returncode is None, "it waits for its last call"
-            await _talks(caller)
+            await caller.asks(ORDER, ANSWER, seconds=20)
             assert [each.identity for each in caller.agents] == [mine]
         assert await asyncio.wait_for(host.wait(), 30) == 0
         assert await listed(platform, name) is None, "it took its leave"
@@ -87,6 +77,6 @@ async def test_nobody_is_left_alone_while_a_new_version_takes_over(platform: Pla
                 async with calling(early["url"], early["token"]) as late:
                     await late.agent()
         assert len(answered) >= 3
-        await _talks(caller)
+        await caller.asks(ORDER, ANSWER, seconds=20)
         assert [each.identity for each in caller.agents] == [mine]
     await platform.stop(agent["id"])

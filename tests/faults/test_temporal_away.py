@@ -52,8 +52,7 @@ async def test_calls_go_on_wishes_are_refused_and_all_comes_right_afterwards(pla
             await platform.call("PATCH", f"/api/agents/{live['id']}", changed)
             unheard = await _called(platform, live)
             await asyncio.sleep(max(0.0, gone + AWAY_SECONDS - time.monotonic()))
-            await caller.speaks(ORDER)
-            await caller.hears(ANSWER)
+            await caller.asks(ORDER, ANSWER)
         finally:
             back = datetime.now(UTC)
             await platform.stack.start("temporal")

@@ -30,8 +30,7 @@ async def test_its_caller_is_handed_on_to_the_next_version(platform: Platform) -
         await platform.call("POST", f"{path}/deploy", {}, expect=202)
         await another_agent(caller, first, seconds=20)
         await caller.hears(COMEBACK)
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER, seconds=20)
+        await caller.asks(ORDER, ANSWER, seconds=20)
         call = await settled(platform, token["callId"])
         assert (call["status"], call["recoveries"]) == ("active", 1)
         spoke = [event["data"]["version"] for event in call["events"] if event["event"] == "joined"]

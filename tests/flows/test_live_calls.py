@@ -21,17 +21,6 @@ measures, and what a busy machine adds."""
 PATIENT = {"drainSeconds": 120}
 
 
-async def _talks(caller: Caller) -> None:
-    """The agent still answers."""
-    before = len(caller.heard)
-    await caller.speaks(ORDER)
-
-    async def answered() -> bool:
-        return any(ANSWER in heard.text for heard in caller.heard[before:])
-
-    await eventually(answered, f"an answer (heard: {caller.heard})", seconds=20)
-
-
 async def _gone(caller: Caller, seconds: float) -> None:
     async def no_agent() -> bool:
         return not caller.agents
@@ -57,7 +46,7 @@ async def test_a_redeploy_leaves_the_running_call_to_its_version(platform: Platf
         late = await platform.token(agent["slug"])
         async with calling(late["url"], late["token"]) as other:
             await other.hears("The second version.")
-        await _talks(caller)
+        await caller.asks(ORDER, ANSWER, seconds=20)
     await platform.stop(agent["id"])
 
 
@@ -72,7 +61,7 @@ async def test_a_stop_lets_the_call_finish_and_a_second_one_ends_it(platform: Pl
             "/api/trpc/livekit.getToken", params={"input": f'{{"agentId":"{agent["slug"]}"}}'}
         )
         assert refused.status_code == 412
-        await _talks(caller)
+        await caller.asks(ORDER, ANSWER, seconds=20)
         assert (await platform.agent(agent["id"]))["status"] == "draining"
 
         began = time.monotonic()
@@ -118,7 +107,7 @@ async def test_a_call_survives_the_end_of_its_host(platform: Platform) -> None:
         await caller.hears("Hello, how can I help?")
         stopping = asyncio.create_task(platform.stack.stop("runtime"))
         await asyncio.sleep(0)
-        await _talks(caller)
+        await caller.asks(ORDER, ANSWER, seconds=20)
     await stopping
     await platform.stack.start("runtime")
     await platform.reaches(agent["id"], "running", seconds=60)

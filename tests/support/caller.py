@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from livekit import rtc
@@ -16,6 +17,9 @@ from tests.support.waiting import eventually
 
 RATE = 48_000
 FRAME_BYTES = 2 * RATE // 50
+
+ASKED = 3
+"""Times that a question is put before nobody is taken to understand it."""
 
 
 @dataclass
@@ -70,6 +74,28 @@ class Caller:
     async def speaks(self, text: str) -> None:
         """Say `text`; returns at once, the microphone needs its time."""
         self.speech += await asyncio.to_thread(synthesize_pcm, text, sample_rate=RATE)
+
+    async def asks(self, question: str, answer: str, seconds: float = 15.0) -> None:
+        """Say `question` until it is answered: whoever is asked to say it again does so.
+
+        The voice has gaps where the machine is busy, and then the recogniser does not know its words.
+        Replies have `seconds` each.
+        """
+        before = len(self.heard)
+        for times in range(1, ASKED + 1):
+            await self.speaks(question)
+            reply = partial(self._reply, answer, before, times)
+            waited_for = f"the agent's reply to {question!r} (heard: {self.heard[before:]})"
+            if answer in await eventually(reply, waited_for, seconds=seconds):
+                return
+        raise AssertionError(f"{question!r} was not understood: {self.heard[before:]}")
+
+    async def _reply(self, answer: str, before: int, number: int) -> str | None:
+        """What an agent in the room has said since: `answer`, or else its reply of that number."""
+        agents = {agent.identity for agent in self.agents}
+        said = [heard.text for heard in self.heard[before:] if heard.identity in agents]
+        other = said[-1] if len(said) >= number else None
+        return next((text for text in said if answer in text), other)
 
     async def types(self, text: str) -> None:
         """Write `text` instead of saying it."""
