@@ -27,8 +27,8 @@ def own_mb():
 HOW
 if os.fork() == 0:
     before = own_mb()
-    used = [thing for thing in things], [thing.word for thing in things]
-    del used
+    for thing in things:
+        word = thing.word
     print(own_mb() - before, flush=True)
     os._exit(0)
 os.wait()
@@ -77,4 +77,4 @@ def test_where_nothing_is_immortal_nothing_is_touched() -> None:
 def test_a_fork_that_uses_what_it_inherits_copies_little_of_it() -> None:
     copied = float(_run(FORKS.replace("HOW", "pass")))
     shared = float(_run(FORKS.replace("HOW", "from agents.immortal import immortalize; immortalize()")))
-    assert shared < copied / 4, (shared, copied)
+    assert shared < copied / 20, (shared, copied)
