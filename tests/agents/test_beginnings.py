@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -70,17 +69,10 @@ class Host:
 
 
 @pytest.fixture
-async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Host]:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["livekit.agents.ipc.job_proc_lazy_main", "tests.support.beginning"])
-    monkeypatch.setattr(jobs, "job_context", lambda: context)
+async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forkserver: None) -> AsyncIterator[Host]:
     make_ready = partial(beginning.make_ready, str(tmp_path / "orders"), beginning.nothing)
     monkeypatch.setattr(jobs, "make_ready", make_ready)
     monkeypatch.setattr(jobs, "hold_call", beginning.hold)
-    # Imports what a process needs before any is given its time.
-    trial = context.Process(target=print)
-    trial.start()
-    await asyncio.to_thread(trial.join)
     host = Host(tmp_path)
     host.orders.write_text(WELL)
     yield host

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -25,15 +24,13 @@ def _job(job_id: str, metadata: str) -> RunningJobInfo:
     return RunningJobInfo(accept, job, "ws://127.0.0.1:9", "token", "AW", fake_job=False)
 
 
+@pytest.mark.usefixtures("forkserver")
 async def test_a_call_that_leaks_is_killed_and_the_one_beside_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "hold_call", leaking.hold)
     monkeypatch.setattr(jobs, "make_ready", leaking.nothing_to_prepare)
     monkeypatch.setattr(supervised_proc, "_MEMORY_MONITOR_INTERVAL", 0.1)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["livekit.agents.ipc.job_proc_lazy_main", "tests.agents.leaking"])
-    monkeypatch.setattr(jobs, "job_context", lambda: context)
 
     pool = JobPool(memory_mb=leaking.LEAK_MB * 0.75, spare=0)
     await pool.start()
