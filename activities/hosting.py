@@ -19,7 +19,8 @@ from activities.reporter import Reporter
 from activities.stay import HostClosed, Stay, Tenant
 from activities.waiting_callers import WaitingCallers
 from agents.call_job import CallJob
-from agents.hosting import Facilities, HostedAgent
+from agents.facilities import Facilities
+from agents.hosting import HostedAgent
 from agents.tracing import TraceTarget
 from common.livekit import LiveKitCredentials
 from common.settings import Settings

@@ -32,7 +32,7 @@ from activities.stay import Tenant
 from activities.waiting_callers import WaitingCallers
 from activities.watch import HandOn, worker_identity
 from agents.capacity import Capacity
-from agents.hosting import open_facilities
+from agents.facilities import open_facilities
 from agents.trust import have_roots
 from common.settings import Settings, get_settings
 from db.engine import Database
