@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from tests.chaos.standings import Standings
 from tests.chaos.subjects import Subject
 from tests.chaos.wishes import Wishes
 from tests.chaos.world import World
+from tests.support.jobs import jobs_of
 from tests.support.outages import finds_an_agent
 from tests.support.platform import Json
 from workflows.policy import agent_workflow_id
@@ -51,6 +53,9 @@ class Invariants:
         if not self.world.orphaned:
             assert await self.world.look_at_call(), "the call that goes on has lost its agent"
         await look(self._goes_on, "another agent for the caller who stays")
+        if last:
+            await look(self._no_call_is_held, "no process holds a call")
+            await look(self._what_was_said_is_kept, "every word kept")
 
     def can_settle(self, subject: Subject) -> bool:
         """Whether all that the agent needs is there: it may need a host that takes it, if it has none."""
@@ -60,6 +65,21 @@ class Invariants:
 
     async def _goes_on(self) -> None:
         expect(await self.world.look_at_call(), "nobody takes up the call whose host died")
+
+    async def _no_call_is_held(self) -> None:
+        """All callers have gone, and so have the processes that spoke with them."""
+        jobs = await asyncio.to_thread(jobs_of, self.world.host_pids, self.world.livekit_ports)
+        expect(not jobs, f"{[job.pid for job in jobs]} hold calls")
+
+    async def _what_was_said_is_kept(self) -> None:
+        """Whatever was killed while it was said."""
+        for call_id, heard in self.world.heard.items():
+            path = f"/api/calls/{call_id}"
+            if await self._looks.is_gone(path):
+                continue  # with its agent
+            turns = " ".join(turn["text"] for turn in (await self._looks.get(path))["turns"])
+            lost = [words for words in heard if words not in turns]
+            expect(not lost, f"call {call_id}: {lost} was said and is not in its transcript")
 
     async def is_live(self, subject: Subject) -> bool:
         """Whether it takes calls: its rollout may have failed where that may be."""

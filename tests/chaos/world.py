@@ -62,11 +62,14 @@ class World:
         """Since when it is known that one acts by it."""
         self.call: Caller | None = None
         """A call that goes on while other things happen."""
+        self.heard: dict[str, list[str]] = {}
+        """What callers who stayed heard whole, by the call's id."""
         self.orphaned = False
         """Whether a host was lost since it began: it may have had to wait for another agent."""
         self._can_go_on: Callable[[], bool] = bool
         self._guest_stack = AsyncExitStack()
         self._call_stack = AsyncExitStack()
+        self._call_id = ""
 
     @property
     def calm(self) -> bool:
@@ -200,6 +203,7 @@ class World:
     async def keep_call(self, token: Json, can_go_on: Callable[[], bool]) -> None:
         """A caller stays until `hang_up`; `can_go_on` tells whether another agent may take the call up."""
         self.call = await self._call_stack.enter_async_context(calling(token["url"], token["token"]))
+        self._call_id = token["callId"]
         await self.call.agent()
         self._can_go_on = can_go_on
 
@@ -220,6 +224,8 @@ class World:
 
     async def hang_up(self) -> None:
         """The caller who stayed leaves."""
+        if self.call:
+            self.heard[self._call_id] = [words.text for words in self.call.heard]
         self.call, self.orphaned = None, False
         await self._call_stack.aclose()
 
