@@ -84,7 +84,7 @@ class HostActivities:
         tenant = self.tenants.get(request.replica_id)
         if tenant is None or tenant.attempt != request.attempt:
             return False
-        tenant.agent.leave(request.drain_seconds, notice=request.notice_seconds)
+        tenant.agent.leave(request.drain_seconds, notice=request.notice_seconds, last=request.last)
         return True
 
     async def prepare(self, replica: ReplicaInput) -> tuple[CallJob, LiveKitCredentials]:

@@ -188,6 +188,8 @@ class Stay:
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant
         await agent.register()
+        if self._reporter.attempt > 1:
+            agent.takes_over()
         self._registered = True
         self._crashes.registered()
         if not agent.leaving:

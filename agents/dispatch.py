@@ -35,6 +35,9 @@ class Dispatch:
     elsewhere: bool = False
     """Whether a host that has a job of the call already, and brought nobody, shall leave it to others."""
 
+    last: bool = False
+    """Whether nobody takes new calls of its version, so that who holds the last ones shall go on with it."""
+
     to_caller: bool = True
     """Whether it was sent to somebody who is in the room or about to be: false where others dispatched it."""
 
@@ -52,6 +55,8 @@ class Dispatch:
             said["avoid"] = self.avoid
         if self.elsewhere:
             said["elsewhere"] = True
+        if self.last:
+            said["last"] = True
         return json.dumps(said)
 
     @classmethod
@@ -59,9 +64,10 @@ class Dispatch:
         """Undo `metadata`; None where somebody else dispatched the agent."""
         try:
             said = json.loads(metadata)
-            avoid, elsewhere = said.get("avoid"), said.get("elsewhere") is True
+            avoid, elsewhere, last = said.get("avoid"), said.get("elsewhere"), said.get("last")
             call_id, attempt = UUID(said["callId"]), int(said.get("attempt", 1))
-            return cls(call_id, attempt, str(avoid) if avoid else None, elsewhere=elsewhere)
+            avoid = str(avoid) if avoid else None
+            return cls(call_id, attempt, avoid, elsewhere=elsewhere is True, last=last is True)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-from itertools import chain, repeat
 
 from agents.call_job import CallJob
+from agents.departure import Departure
 from agents.facilities import Facilities
 from agents.offers import Asked, CallEnd, CallListener, CallTaken
 from agents.registration import Registration
@@ -17,8 +16,6 @@ from common.livekit import LiveKitCredentials
 logger = logging.getLogger(__name__)
 
 REGISTER_SECONDS = 10.0
-DEADLINE_LOOK_SECONDS = 0.5
-HANDOVER_SECONDS = 2.0
 CLOSE_SECONDS = 30.0
 
 MANY_CRASHES = 5
@@ -52,7 +49,9 @@ class HostedAgent:
         self._listener = listener
         self._crashes_in_a_row = 0
         self._news = asyncio.Event()
-        self._registrations = [
+        self._registrations: list[Registration] = []
+        self._departure = Departure(call.slug, self._registrations, self._close)
+        self._registrations += [
             Registration(
                 name,
                 call,
@@ -63,13 +62,12 @@ class HostedAgent:
                 self._news.set,
                 self,
                 on_trial if number else None,
+                None if number else self._departure.takes_back,
             )
             for number, name in enumerate(names)
         ]
         self._running: list[asyncio.Task[None]] = []
         self._told = asyncio.Event()
-        self._deadline = math.inf
-        self._departure: asyncio.Task[None] | None = None
 
     @property
     def worker_id(self) -> str:
@@ -104,14 +102,20 @@ class HostedAgent:
 
     def taken(self, call: CallTaken) -> None:
         """A call begins."""
+        self._departure.came(call.room)
         self._listener.taken(call)
 
     def over(self, end: CallEnd) -> None:
         """A call's process is gone."""
         self._crashes_in_a_row = self._crashes_in_a_row + 1 if end.crashed else 0
         if end.crashed:
+            self._departure.expect(end.room)
             logger.error("a call's process crashed", extra={"agent": self._slug, "room": end.room})
         self._listener.over(end)
+
+    def takes_over(self) -> None:
+        """It is here because its last host was lost, or gave it up: that one's calls may come."""
+        self._departure.expect()
 
     async def changed(self) -> None:
         """Return when a connection was made or lost, or a call began or ended, since this was asked last."""
@@ -176,47 +180,22 @@ class HostedAgent:
     @property
     def departed(self) -> bool:
         """True when nothing of the agent is left here."""
-        return self._departure is not None and self._departure.done()
+        return self._departure.done
 
     async def told_to_leave(self) -> None:
         """Return once `leave` was called."""
         await self._told.wait()
 
-    def leave(self, seconds: float, *, notice: float = 0.0) -> asyncio.Task[None]:
+    def leave(self, seconds: float, *, notice: float = 0.0, last: bool = False) -> asyncio.Task[None]:
         """Take no new calls; end with the running ones, or after `seconds`. Said again, the earlier counts.
 
         Said first, it takes calls by the first name for another `notice` seconds: tokens are on their way. By
         the others it does for a moment, in which their next version may not know yet that it is their turn.
+        Is it the `last` that can hold its calls, those that lose their agent meanwhile come back here.
         The task it gives is done when nothing of the agent is left here.
         """
-        self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
         self._told.set()
-        if self._departure is None:
-            self._departure = asyncio.create_task(self._depart(notice), name=f"departure of {self._slug}")
-        return self._departure
-
-    async def _depart(self, notice: float) -> None:
-        notices = chain([notice], repeat(min(notice, HANDOVER_SECONDS)))
-        draining = [
-            asyncio.create_task(_drain(*each)) for each in zip(self._registrations, notices, strict=False)
-        ]
-        try:
-            await self._until_deadline(draining)
-        finally:
-            for task in draining:
-                task.cancel()
-            await asyncio.gather(*draining, return_exceptions=True)
-            await self._close()
-
-    async def _until_deadline(self, draining: list[asyncio.Task[None]]) -> None:
-        """Wait for `draining`, looking up in between: the deadline may have come nearer."""
-        loop = asyncio.get_running_loop()
-        pending: set[asyncio.Task[None]] = set(draining)
-        while pending and loop.time() < self._deadline:
-            patience = min(DEADLINE_LOOK_SECONDS, self._deadline - loop.time())
-            _, pending = await asyncio.wait(pending, timeout=patience)
-        if pending and self.active_calls:
-            logger.warning("calls are cut: the time to drain is over", extra={"agent": self._slug})
+        return self._departure.begin(seconds, notice=notice, last=last)
 
     async def _close(self) -> None:
         """End what calls are left, then the connections."""
@@ -230,8 +209,3 @@ class HostedAgent:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         logger.info("left this host: no call is left here", extra={"agent": self._slug})
-
-
-async def _drain(registration: Registration, notice: float) -> None:
-    await asyncio.sleep(notice)
-    await registration.drain()

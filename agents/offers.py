@@ -103,15 +103,17 @@ class Offers:
         changed: Callable[[], None],
         listener: CallListener,
         on_trial: Asked | None = None,
+        takes_back: Callable[[], bool] | None = None,
     ) -> None:
-        """While `on_trial` says so, what is offered is left to others; None: it never does."""
+        """While `on_trial` says so, what is offered is left to others; None: it never does. `takes_back` is
+        asked once no new calls are taken: whether those still are that nobody else can go on with."""
         self.taken = 0
         self._cutting = False
         self.refusing = False
         """Set once no new calls are taken."""
         self._name, self._call, self._pool, self._send = name, call, pool, send
         self._changed, self._listener = changed, listener
-        self._capacity, self._on_trial = capacity, on_trial
+        self._capacity, self._on_trial, self._takes_back = capacity, on_trial, takes_back
         self._open: dict[str, Offer] = {}
         self._jobs: dict[str, Job] = {}
         self._ending: set[str] = set()
@@ -119,6 +121,16 @@ class Offers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing that may be offered is taken."""
+        return self.refusing and (self._cutting or self._takes_back is None or not self._takes_back())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call goes on, or is about to begin."""
+        return bool(self._jobs or self._open)
 
     @property
     def jobs(self) -> list[str]:
@@ -130,7 +142,9 @@ class Offers:
         received = time.time()
         # Asked first: whether calls are taken at all may change meanwhile.
         on_trial = self._on_trial is not None and await self._on_trial()
-        if self.refusing or self._capacity.overfull or on_trial or self._is_avoided(job):
+        dispatch = Dispatch.read(job.metadata)
+        refused = self.closed or (self.refusing and not (dispatch and dispatch.last))
+        if refused or self._capacity.overfull or on_trial or self._is_avoided(dispatch, job.room.name):
             refusal = lk.AvailabilityResponse(job_id=job.id, available=False)
             await self._send(lk.WorkerMessage(availability=refusal))
             return
@@ -153,12 +167,11 @@ class Offers:
         )
         await self._send(lk.WorkerMessage(availability=answer))
 
-    def _is_avoided(self, job: lk.Job) -> bool:
+    def _is_avoided(self, dispatch: Dispatch | None, room: str) -> bool:
         """Whether the call's last agent was lost here, or did not come, and another host shall have it."""
-        dispatch = Dispatch.read(job.metadata)
         if dispatch is None:
             return False
-        if dispatch.elsewhere and self._capacity.has_call_in(job.room.name):
+        if dispatch.elsewhere and self._capacity.has_call_in(room):
             return True
         return bool(dispatch.avoid) and dispatch.avoid == self._call.host
 
@@ -234,9 +247,13 @@ class Offers:
         """Return when no call is left, and none is about to begin."""
         await self._quiet.wait()
 
+    def shut(self) -> None:
+        """Take nothing any more, whoever asks."""
+        self.refusing = self._cutting = True
+
     async def end_all(self) -> None:
         """End the calls that are left and forget what was offered; return when LiveKit was told."""
-        self.refusing = self._cutting = True
+        self.shut()
         for job_id, offer in self._open.items():
             offer.expiry.cancel()
             self._capacity.release(job_id)
@@ -253,7 +270,7 @@ class Offers:
         task.add_done_callback(self._tasks.discard)
 
     def _look_for_quiet(self) -> None:
-        if not self._jobs and not self._open:
+        if not self.busy:
             self._quiet.set()
 
     def _about(self, job_id: str) -> dict[str, str]:

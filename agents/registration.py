@@ -62,6 +62,7 @@ class Registration:
         changed: Callable[[], None],
         listener: CallListener,
         on_trial: Asked | None = None,
+        takes_back: Callable[[], bool] | None = None,
     ) -> None:
         self.name = name
         self.worker_id = ""
@@ -73,7 +74,7 @@ class Registration:
         )
         """Why there was no connection last."""
         self._livekit, self._http, self._capacity, self._changed = livekit, http, capacity, changed
-        self._offers = Offers(name, call, pool, capacity, self._send, changed, listener, on_trial)
+        self._offers = Offers(name, call, pool, capacity, self._send, changed, listener, on_trial, takes_back)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._refused = False
 
@@ -86,6 +87,11 @@ class Registration:
     def active_calls(self) -> int:
         """Calls that are going on now."""
         return len(self._offers.jobs)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call goes on, or is about to begin."""
+        return self._offers.busy
 
     @property
     def calls_taken(self) -> int:
@@ -188,7 +194,7 @@ class Registration:
 
     async def tell_load(self) -> None:
         """How busy this host is: LiveKit prefers the idler of those that have registered a name."""
-        refusing = self._offers.refusing or self._capacity.overfull
+        refusing = self._offers.closed or self._capacity.overfull
         if refusing != self._refused:
             self._refused = refusing
             self._changed()
@@ -200,7 +206,15 @@ class Registration:
         """Take no new calls; return when the running ones are over."""
         self._offers.refusing = True
         await self.tell_load()
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        """Return when no call goes on, and none is about to begin."""
         await self._offers.over()
+
+    def shut(self) -> None:
+        """Take nothing any more, not even calls that nobody else can go on with."""
+        self._offers.shut()
 
     async def end_calls(self) -> None:
         """End the calls that are left; return when they are over and LiveKit was told, if it can be."""

@@ -183,7 +183,8 @@ class Fleet:
         self._chronicle.show(replica)
         handle = workflow.get_external_workflow_handle(replica.id)
         try:
-            order = StopReplica(seconds, replica.host, replica.attempt, notice.total_seconds())
+            last = self._state.live is None
+            order = StopReplica(seconds, replica.host, replica.attempt, notice.total_seconds(), last)
             await handle.signal(ReplicaWorkflow.stop, order)
         except ApplicationError:
             if replica.id in self._state.replicas:

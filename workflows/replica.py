@@ -59,7 +59,11 @@ class ReplicaWorkflow:
             return await workflow.execute_activity(
                 signatures.release_agent,
                 ReleaseInput(
-                    workflow.info().workflow_id, order.attempt, order.drain_seconds, order.notice_seconds
+                    workflow.info().workflow_id,
+                    order.attempt,
+                    order.drain_seconds,
+                    order.notice_seconds,
+                    order.last,
                 ),
                 task_queue=policy.host_queue(host),
                 schedule_to_close_timeout=policy.RELEASE_TIMEOUT,

@@ -237,6 +237,8 @@ class StopReplica:
     attempt: int
     notice_seconds: float = 0.0
     """How long those who have a token for this version may still come."""
+    last: bool = False
+    """Whether no version takes calls any more: nobody else can go on with those of this one."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,7 @@ class ReleaseInput:
     attempt: int
     drain_seconds: float
     notice_seconds: float = 0.0
+    last: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.events import EventKind
-from common.status import CallStatus
-from db.models import AgentRow, CallEventRow, CallRow
+from common.status import CallStatus, Status
+from db.models import AgentRow, CallEventRow, CallRow, ReplicaRow
 from db.repositories.calls import OPEN
 from db.repositories.events import MOST_REASON, told
 from db.repositories.transcripts import PLATFORM, CallEvent, TranscriptRepository
 
 LOST = "lost"
 """The event that a call needs another agent, and why."""
+
+JOINED = "joined"
+"""The event that an agent is in a call, and of which version."""
 
 NO_AGENT = "no_agent"
 """The event that a caller was told that no agent comes."""
@@ -144,9 +147,20 @@ class RecoveryRepository:
         """The open calls of these agents whose caller waits for one, with the version that they would be sent
         now; the oldest first."""
         own = (CallRow.version == AgentRow.canary_version, CallRow.version)
-        wanted = case(own, else_=AgentRow.live_version)
+        wanted = case(own, else_=func.coalesce(AgentRow.live_version, CallRow.version))
         statement = _waiting(limit).where(CallRow.agent_id.in_(agents)).add_columns(wanted)
         return [(CarriedCall(*row[:-1]), row[-1]) for row in await self._db_session.execute(statement)]
+
+    async def finishing(self, call: CallRow) -> int | None:
+        """The version whose agent spoke last in a call, while it holds its last calls: takes no new ones, and
+        has a host or is about to."""
+        joined = (CallEventRow.call_id == call.id, CallEventRow.kind == JOINED)
+        spoke = select(CallEventRow.data["version"].as_integer()).where(*joined)
+        newest = spoke.order_by(CallEventRow.attempt.desc()).limit(1).scalar_subquery()
+        version = func.coalesce(newest, call.version)
+        draining = (ReplicaRow.agent_id == call.agent_id, ReplicaRow.status == Status.DRAINING)
+        statement = select(ReplicaRow.version).where(*draining, ReplicaRow.version == version).limit(1)
+        return (await self._db_session.execute(statement)).scalar_one_or_none()
 
     async def on_host(self, host: str, process: str, *, gone: bool) -> Sequence[CarriedCall]:
         """The open calls that a host holds: of its process `process`, which is `gone`, or of any other."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 from uuid import UUID, uuid4
@@ -59,6 +59,7 @@ async def registered(
     pool: FakePool,
     capacity: Capacity | None = None,
     heard: Heard | None = None,
+    takes_back: Callable[[], bool] | None = None,
 ) -> AsyncIterator[tuple[Registration, asyncio.Task[None]]]:
     """A registration that runs for the block."""
     credentials = LiveKitCredentials(livekit.url, "key", "secret-of-at-least-thirty-two-bytes")
@@ -72,6 +73,7 @@ async def registered(
             capacity or idle(),
             lambda: NEWS.append(None),
             heard or Heard(),
+            takes_back=takes_back,
         )
         task = asyncio.create_task(one.run())
         try:
@@ -201,6 +203,34 @@ async def test_one_that_drains_refuses_calls_and_waits_for_those_it_has(livekit:
         assert not draining.done()
         pool.over("J1", well=True)
         await asyncio.wait_for(draining, 5)
+
+
+async def test_one_that_drains_takes_calls_back_while_it_expects_them(livekit: FakeLiveKit) -> None:
+    pool, expects = FakePool(), asyncio.Event()
+    again, back = Dispatch(uuid4(), attempt=2), Dispatch(uuid4(), attempt=2, last=True).metadata()
+    async with registered(livekit, pool, takes_back=expects.is_set) as (one, _):
+        await livekit.offers("J1")
+        await livekit.assigns("J1")
+        await livekit.hears("update_job")
+        draining = asyncio.create_task(one.drain())
+        assert (await livekit.hears("update_worker", 2)).update_worker.status == lk.WorkerStatus.WS_FULL
+        assert not (await livekit.offers("J2", back)).available, "not expected"
+        expects.set()
+        await one.tell_load()
+        update = (await livekit.hears("update_worker", 3)).update_worker
+        assert update.status == lk.WorkerStatus.WS_AVAILABLE
+        assert not (await livekit.offers("J3")).available, "a new call"
+        assert not (await livekit.offers("J4", again.metadata())).available, "others can have it"
+        assert (await livekit.offers("J5", back)).available
+        pool.over("J1", well=False)
+        assert one.busy
+        await livekit.assigns("J5")
+        await livekit.hears("update_job", 3)
+        assert not draining.done()
+        pool.over("J5", well=True)
+        await asyncio.wait_for(draining, 5)
+        one.shut()
+        assert not (await livekit.offers("J6", back)).available, "nothing is taken any more"
 
 
 async def test_ending_all_calls_leaves_none(livekit: FakeLiveKit) -> None:

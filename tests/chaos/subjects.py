@@ -67,7 +67,7 @@ class Subject:
     """`live` as it was when the newest wish came: what takes calls should that one fail."""
     edits: int = 0
     breaks: int = 0
-    """How often it was to be stopped, or may have been: a call that loses its agent then ends."""
+    """How often it was to be stopped, or may have been: a call that loses its agent by that ends."""
 
     def __repr__(self) -> str:
         return self.name

@@ -101,31 +101,6 @@ async def test_a_caller_who_comes_back_to_the_room_goes_on(platform: Platform) -
     await platform.stop(agent["id"])
 
 
-async def test_an_agent_that_is_stopped_for_good_leaves_no_caller_waiting(platform: Platform) -> None:
-    """Its process dies after its last version was stopped: nobody can go on, and the caller is told."""
-    agent = await platform.deployed("stopped", drainSeconds=120)
-    token = await platform.token(agent["slug"])
-    async with calling(token["url"], token["token"]) as caller:
-        await caller.hears("Hello, how can I help?")
-        await platform.call("POST", f"/api/agents/{agent['id']}/stop", {"drain": True}, expect=202)
-        await platform.reaches(agent["id"], "draining")
-        (process,) = call_processes(platform.stack)
-        process.kill()
-
-        async def over() -> bool:
-            return bool((await call_of(platform, token["callId"]))["status"] == "failed")
-
-        await eventually(over, "the call failed")
-
-        async def sent_out() -> bool:
-            return not caller.room.isconnected()
-
-        await eventually(sent_out, "the room closed")
-    call = await call_of(platform, token["callId"])
-    assert call["endReason"] == "The agent is not deployed any more."
-    await platform.reaches(agent["id"], "stopped")
-
-
 async def test_an_agent_that_hangs_is_replaced(platform: Platform) -> None:
     agent = await platform.deployed("hangs")
     token = await platform.token(agent["slug"])

@@ -28,6 +28,11 @@ def jobs_of(hosts: Iterable[int], ports: Collection[int]) -> list[psutil.Process
     ]
 
 
+def all_jobs(ports: Collection[int]) -> list[psutil.Process]:
+    """The same of whatever host, also of those that are dead and have left processes behind."""
+    return [each for each in psutil.process_iter() if _is_forked(each) and _remote_ports(each) & set(ports)]
+
+
 @contextmanager
 def frozen_in_wait(host: int) -> Iterator[None]:
     """Stop a host's job processes for the block: whatever call it takes, none begins."""
@@ -40,6 +45,14 @@ def frozen_in_wait(host: int) -> Iterator[None]:
         for process in frozen:
             with suppress(psutil.NoSuchProcess):  # its host has noticed that it hangs
                 process.resume()
+
+
+def _is_forked(process: psutil.Process) -> bool:
+    """Whether it has the command line of a forkserver, which is that of all that it forks."""
+    try:
+        return any("multiprocessing.forkserver" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _remote_ports(process: psutil.Process) -> set[int]:
