@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -33,6 +34,9 @@ from workflows.types import ReleaseInput, ReplicaInput
 
 logger = logging.getLogger(__name__)
 
+MOVE_IN_SECONDS = 10.0
+"""How long an order waits for an attempt that has only just begun: shorter than `RELEASE_TIMEOUT`."""
+
 
 @dataclass
 class HostActivities:
@@ -51,8 +55,8 @@ class HostActivities:
 
     door: Door = field(default_factory=Door)
 
-    attempts: set[str] = field(default_factory=set)
-    """The replicas whose activity runs here, from its first moment to its last."""
+    attempts: dict[str, asyncio.Event] = field(default_factory=dict)
+    """The replicas whose activity runs here, from first to last: set once there is a tenant."""
 
     leaving: set[asyncio.Task[None]] = field(default_factory=set)
     """Agents that another host has by now, or that were cancelled, and their last calls here."""
@@ -69,18 +73,23 @@ class HostActivities:
         replica_id = info.workflow_id
         assert replica_id
         reporter = Reporter(self.client, replica.agent_id, replica_id, self.host, info.attempt)
-        self.attempts.add(replica_id)
+        moved_in = self.attempts[replica_id] = asyncio.Event()
         try:
             with told_to_temporal():
                 if not self.door.open.is_set():
                     raise HostClosed(f"Host {self.host} takes no agents now; another one does.")
-                await Stay(self, replica, reporter).run()
+                await Stay(self, replica, reporter, moved_in).run()
         finally:
-            self.attempts.discard(replica_id)
+            moved_in.set()
+            if self.attempts.get(replica_id) is moved_in:
+                del self.attempts[replica_id]
 
     @activity.defn
     async def release_agent(self, request: ReleaseInput) -> bool:
         """Begin to drain a replica now. False when this host does not run that attempt."""
+        if moved_in := self.attempts.get(request.replica_id):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(moved_in.wait(), MOVE_IN_SECONDS)
         tenant = self.tenants.get(request.replica_id)
         if tenant is None or tenant.attempt != request.attempt:
             return False

@@ -16,6 +16,7 @@ from temporalio import activity
 from activities import dispatching
 from activities.aftercare import asked_for
 from activities.errors import told_to_temporal
+from activities.last_calls import LastCalls
 from activities.rooms import Room
 from agents.dispatch import Dispatch
 from common.errors import NotFound
@@ -32,7 +33,7 @@ from db.repositories.placements import PlacementRepository
 from db.repositories.recoveries import Loss, RecoveryRepository
 from db.repositories.transcripts import TranscriptRepository
 from workflows.call_types import GOES_ON, AgentLost, CallSight, CallState, GiveUp, SendAgent, Sent
-from workflows.policy import HEARTBEAT, HEARTBEAT_TIMEOUT, NO_SHOW
+from workflows.policy import HEARTBEAT_TIMEOUT, NO_SHOW
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,6 @@ TOPIC = "bionic.call"
 ABOUT_TO_TELL_SECONDS = 1.0
 """From the moment at which a call is taken over until LiveKit has been told: mostly some milliseconds. Two
 who told it at once would have it send two agents."""
-
-HOST_LOOK_SECONDS = 0.25
-"""Between two looks whether a host was heard of."""
 
 STOPPED = "The agent is not deployed any more."
 MOVED = "The agent takes calls on another LiveKit server now."
@@ -143,8 +141,8 @@ class CallActivities:
         if not room.callers or (room.agents and request.lost.host is None):
             return Sent(found.call.attempt, room.state)
         version, last = _version(found), False
-        if version is None:
-            version, last = await self._finishing(found, request.lost), True
+        if version is None and not found.moved:
+            version, last = await LastCalls(self.database).version_for(found.call, request.lost), True
         if version is None:
             return await self._without_version(found, request.lost)
         dispatch = await self._take_over(found, version, request)
@@ -155,32 +153,6 @@ class CallActivities:
             async with livekit_server(found.credentials, self.http) as client:
                 await dispatching.send(client, found.call.room, name, dispatch, room.agents)
         return Sent(dispatch.attempt, CallState.GOING)
-
-    async def _finishing(self, found: Standing, lost: AgentLost) -> int | None:
-        """The version of a call that has lost its agent, while that version still holds its last calls.
-
-        By the word of its host, or because that is lost: else it was stopped, and its host not said so yet.
-        """
-        call = found.call
-        told = lost.host is not None or call.status == CallStatus.RECOVERING
-        if found.moved or not (told or await self._is_host_lost(call)):
-            return None
-        async with self.database.begin() as db_session:
-            return await RecoveryRepository(db_session).finishing(call)
-
-    async def _is_host_lost(self, call: CallRow) -> bool:
-        """Whether the host that held a call is gone. Returns once it was heard of, or missed."""
-        clock = asyncio.get_running_loop().time
-        began, patience = clock(), HEARTBEAT_TIMEOUT + HEARTBEAT
-        while call.host and clock() - began < patience.total_seconds():
-            async with self.database.begin() as db_session:
-                silence = await HostRepository(db_session).silence(call.host, call.host_process or "")
-            if silence is None or silence > HEARTBEAT_TIMEOUT:
-                return True
-            if silence.total_seconds() < clock() - began:
-                return False
-            await asyncio.sleep(HOST_LOOK_SECONDS)
-        return False
 
     async def _without_version(self, found: Standing, lost: AgentLost) -> Sent:
         """No version can go on with a call: that is trouble, unless its agent was stopped."""
@@ -301,13 +273,10 @@ def _was_stopped(found: Standing, lost: AgentLost) -> bool:
     """Whether a call's agent has left because it was stopped, though its host has not said so yet.
 
     A host tells of a crash before LiveKit says that the agent left; of an agent that it ended, once its
-    process is gone. That takes seconds where the last words can't be written. One that was lost in the last
-    moment, and whose next one did not come in time, would have been stopped as well.
+    process is gone. That takes seconds where the last words can't be written.
     """
-    if found.moved or lost.host is not None or lost.crashed:
-        return False
-    stopping = found.agent.status == Status.DRAINING and found.call.status == CallStatus.ACTIVE
-    return stopping or (found.agent.status == Status.STOPPED and found.call.status != CallStatus.WAITING)
+    stopped = found.agent.status in {Status.DRAINING, Status.STOPPED} and not found.moved
+    return stopped and found.call.status == CallStatus.ACTIVE and lost.host is None and not lost.crashed
 
 
 def _reason(found: Standing) -> str:

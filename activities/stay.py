@@ -70,8 +70,11 @@ class Tenant:
 class Stay:
     """From registration to the last call, or to the moment when this host can't keep the agent."""
 
-    def __init__(self, host: HostActivities, replica: ReplicaInput, reporter: Reporter) -> None:
+    def __init__(
+        self, host: HostActivities, replica: ReplicaInput, reporter: Reporter, moved_in: asyncio.Event
+    ) -> None:
         self._host = host
+        self._moved_in = moved_in
         self._replica = replica
         self._reporter = reporter
         self._tenant: Tenant | None = None
@@ -187,13 +190,14 @@ class Stay:
         )
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant
+        self._moved_in.set()
         await agent.register()
         if self._reporter.attempt > 1:
             agent.takes_over()
         self._registered = True
         self._crashes.registered()
+        self._welcome(connected=agent.connected)
         if not agent.leaving:
-            self._welcome(connected=True)
             await self._reporter.tell(Status.RUNNING, agent.worker_id)
             await self._stay(agent, credentials)
         await self._until(agent.leave(math.inf))

@@ -34,8 +34,11 @@ class Departure:
     ) -> None:
         """`close` ends what is left."""
         self._slug, self._registrations, self._close = slug, registrations, close
+        self.settled = asyncio.Event()
+        """Set once the agent is registered, or will not be."""
+        self.last = False
+        """Whether nobody else can go on with the agent's calls."""
         self._deadline = math.inf
-        self._last = False
         self._expected: dict[str | None, float] = {}
         """Until when calls may come back, by their room; those of a host that was lost together."""
         self._news = asyncio.Event()
@@ -65,13 +68,13 @@ class Departure:
     def _rest(self) -> float:
         """For how many seconds more one may."""
         now = asyncio.get_running_loop().time()
-        return max(self._expected.values(), default=now) - now if self._last else 0.0
+        return max(self._expected.values(), default=now) - now if self.last else 0.0
 
     def begin(self, seconds: float, *, notice: float = 0.0, last: bool = False) -> asyncio.Task[None]:
         """As `HostedAgent.leave`."""
         self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
-        if last and not self._last:
-            self._last = True
+        if last and not self.last:
+            self.last = True
             self._news.set()
         if self._task is None:
             self._task = asyncio.create_task(self._depart(notice), name=f"departure of {self._slug}")
@@ -92,6 +95,8 @@ class Departure:
         """Return when no call is left, and none may come back; from that moment none is taken."""
         notices = chain([notice], repeat(min(notice, HANDOVER_SECONDS)))
         await asyncio.gather(*(_drain(*each) for each in zip(self._registrations, notices, strict=False)))
+        if self.last:
+            await self.settled.wait()
         while self.takes_back() or any(registration.busy for registration in self._registrations):
             await asyncio.sleep(LOOK_SECONDS)
             await asyncio.gather(*(registration.quiet() for registration in self._registrations))

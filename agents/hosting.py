@@ -108,8 +108,9 @@ class HostedAgent:
     def over(self, end: CallEnd) -> None:
         """A call's process is gone."""
         self._crashes_in_a_row = self._crashes_in_a_row + 1 if end.crashed else 0
-        if end.crashed:
+        if end.crashed or (end.dispatch and end.dispatch.last and not end.told):
             self._departure.expect(end.room)
+        if end.crashed:
             logger.error("a call's process crashed", extra={"agent": self._slug, "room": end.room})
         self._listener.over(end)
 
@@ -123,15 +124,22 @@ class HostedAgent:
         self._news.clear()
 
     async def register(self) -> None:
-        """Connect and register every name. Told to leave meanwhile, it returns without.
+        """Connect and register every name. Told to leave meanwhile, it returns without, unless it is the last
+        that can hold its calls.
 
         Raises:
             CallsCannotBegin: this host has no job process, and ends by that.
             LiveKitRefused: the key or the secret is wrong.
             LiveKitUnreachable: LiveKit did not take the registrations within `REGISTER_SECONDS`.
         """
+        try:
+            await self._register()
+        finally:
+            self._departure.settled.set()
+
+    async def _register(self) -> None:
         await asyncio.shield(self._ready)
-        if self._told.is_set():
+        if self._told.is_set() and not self._departure.last:
             return
         for registration in self._registrations:
             self._load.add(registration)

@@ -103,7 +103,8 @@ class Registration:
 
         Raises:
             LiveKitRefused: the key or the secret is wrong.
-            LiveKitUnreachable: LiveKit did not take the registration, several times in a row.
+            LiveKitUnreachable: LiveKit did not take the registration, several times in a row. While it drains
+                it tries on: nobody else does for its last calls.
         """
         clock = asyncio.get_running_loop().time
         tries = 0
@@ -115,6 +116,8 @@ class Registration:
             except (aiohttp.ClientError, OSError, TimeoutError, Hung, DecodeError) as error:
                 self.failure = _in_our_words(error, self._livekit.url)
                 tries = 0 if clock() - began > STEADY_SECONDS else tries
+                if self._offers.refusing:
+                    tries = min(tries, len(RETRY_SECONDS) - 1)
                 if tries == len(RETRY_SECONDS) or not self.failure.retryable:
                     raise self.failure from error
             wait = random.uniform(0, RETRY_SECONDS[tries])  # noqa: S311 - hundreds must not come at once

@@ -99,6 +99,16 @@ class HostRepository:
         )
         return (await self._db_session.execute(statement)).scalar_one_or_none()
 
+    async def is_lost(self, name: str, process: str, patience: timedelta) -> bool:
+        """Whether that process is gone: another one has the host's name, or it was silent for longer than
+        `patience` and others were not. One that left in order is not; after Postgres was away, none is."""
+        found = select(HostRow.process).where(HostRow.name == name)
+        now = (await self._db_session.execute(found)).scalar_one_or_none()
+        silence, newest = await self.silence(name, process), await self.newest_silence()
+        if silence is None or newest is None:
+            return bool(now) and now != process
+        return newest <= patience < silence
+
     async def carried(self, name: str) -> Sequence[CarriedReplica]:
         """The replicas that a host carries, as was told, or may carry: those that are not well told last of
         the host before."""

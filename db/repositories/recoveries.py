@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
+    Interval,
     Select,
     case,
     func,
     literal,
     or_,
     select,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -36,6 +39,7 @@ NO_AGENT = "no_agent"
 """The event that a caller was told that no agent comes."""
 
 
+_GONE = (Status.STOPPED, Status.FAILED)
 _Carried = Select[UUID, UUID, str, str, int, str, str | None]
 
 
@@ -152,14 +156,22 @@ class RecoveryRepository:
         return [(CarriedCall(*row[:-1]), row[-1]) for row in await self._db_session.execute(statement)]
 
     async def finishing(self, call: CallRow) -> int | None:
-        """The version whose agent spoke last in a call, while it holds its last calls: takes no new ones, and
-        has a host or is about to."""
-        joined = (CallEventRow.call_id == call.id, CallEventRow.kind == JOINED)
-        spoke = select(CallEventRow.data["version"].as_integer()).where(*joined)
+        """The version whose agent spoke last in a call, while it has a host, or is about to."""
+        spoke = select(CallEventRow.data["version"].as_integer()).where(*_of(call, JOINED))
         newest = spoke.order_by(CallEventRow.attempt.desc()).limit(1).scalar_subquery()
-        version = func.coalesce(newest, call.version)
-        draining = (ReplicaRow.agent_id == call.agent_id, ReplicaRow.status == Status.DRAINING)
-        statement = select(ReplicaRow.version).where(*draining, ReplicaRow.version == version).limit(1)
+        version = ReplicaRow.version == func.coalesce(newest, call.version)
+        there = (ReplicaRow.agent_id == call.agent_id, ReplicaRow.status.not_in(_GONE))
+        statement = select(ReplicaRow.version).where(version, *there).limit(1)
+        return (await self._db_session.execute(statement)).scalar_one_or_none()
+
+    async def alone(self, call: CallRow) -> timedelta | None:
+        """For how long a call has been without an agent since it lost the one that was there last; None where
+        it has not."""
+        joined = select(func.max(CallEventRow.attempt)).where(*_of(call, JOINED)).scalar_subquery()
+        since = func.min(CallEventRow.at)
+        statement = select(type_coerce(func.now() - since, Interval())).where(
+            *_of(call, LOST), CallEventRow.attempt > joined
+        )
         return (await self._db_session.execute(statement)).scalar_one_or_none()
 
     async def on_host(self, host: str, process: str, *, gone: bool) -> Sequence[CarriedCall]:
@@ -171,6 +183,10 @@ class RecoveryRepository:
             others = or_(CallRow.host_process.is_(None), CallRow.host_process != process)
             statement = statement.where(others)
         return [CarriedCall(*row) for row in await self._db_session.execute(statement)]
+
+
+def _of(call: CallRow, kind: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return CallEventRow.call_id == call.id, CallEventRow.kind == kind
 
 
 def _carried() -> _Carried:

@@ -67,6 +67,7 @@ class Leaving:
         self.first, self.second = self.both = FakeRegistration(), FakeRegistration()
         self.left = asyncio.Event()
         self.departure = Departure("shop", cast("list[Registration]", list(self.both)), self._close)
+        self.departure.settled.set()
         self.first.takes_back = self.departure.takes_back
 
     async def _close(self) -> None:
@@ -130,6 +131,19 @@ async def test_a_call_that_does_not_come_back_is_not_waited_for_for_ever(
     agent.departure.expect(ROOM)
     await asyncio.wait_for(agent.departure.begin(LONG, last=True), 5)
     assert True in agent.first.told, "LiveKit was told that it may"
+
+
+async def test_one_that_takes_over_from_a_lost_host_registers_before_it_leaves(agent: Leaving) -> None:
+    agent.departure.settled.clear()
+    leaving = agent.departure.begin(LONG, last=True)
+    await eventually(lambda: _is(agent.first.draining), "it drains")
+    assert not agent.left.is_set()
+    agent.departure.expect()
+    agent.departure.settled.set()
+    await agent.is_at_the_door()
+    agent.first.begins()
+    done, _ = await asyncio.wait({leaving}, timeout=0.05)
+    assert not done
 
 
 async def test_calls_that_others_can_go_on_with_are_not_waited_for(agent: Leaving) -> None:

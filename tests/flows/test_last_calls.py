@@ -81,6 +81,50 @@ async def test_one_that_loses_its_host_is_taken_up_by_another_one(
         assert (await call_of(platform, token["callId"]))["status"] == "ended"
 
 
+async def test_one_that_loses_its_only_host_is_taken_up_once_that_is_back(
+    platform: Platform,
+) -> None:
+    agent = await platform.deployed("last-of-only-host", drainSeconds=120)
+    token = await platform.token(agent["slug"])
+    async with calling(token["url"], token["token"]) as caller:
+        await caller.hears(GREETING)
+        lost = (await caller.agent()).identity
+        await platform.call("POST", f"/api/agents/{agent['id']}/stop", {}, expect=202)
+        await platform.reaches(agent["id"], "draining")
+        platform.stack.kill("runtime", signal.SIGKILL)
+        await another_agent(caller, lost, seconds=HOST_SECONDS)
+        await caller.hears(COMEBACK)
+        await caller.asks(ORDER, ANSWER)
+        assert (await platform.agent(agent["id"]))["status"] == "draining"
+    await platform.reaches(agent["id"], "stopped", seconds=30)
+
+
+async def test_a_caller_who_comes_back_after_the_stop_is_told_at_once(platform: Platform) -> None:
+    """Nobody has lost their call: it is over, and the version takes none but its last ones."""
+    agent = await platform.deployed("last-but-one", drainSeconds=120)
+    stays, leaves = [await platform.token(agent["slug"]) for _ in range(2)]
+    async with calling(stays["url"], stays["token"], quiet=True) as caller:
+        await caller.hears(GREETING)
+        async with calling(leaves["url"], leaves["token"], quiet=True) as other:
+            await other.hears(GREETING)
+        await platform.call("POST", f"/api/agents/{agent['id']}/stop", {}, expect=202)
+        await platform.reaches(agent["id"], "draining")
+
+        async def ended() -> bool:
+            return bool((await call_of(platform, leaves["callId"]))["status"] == "ended")
+
+        await eventually(ended, "the call over")
+        async with calling(leaves["url"], leaves["token"], quiet=True) as other:
+
+            async def failed() -> bool:
+                return bool((await call_of(platform, leaves["callId"]))["status"] == "failed")
+
+            await eventually(failed, "that no agent comes")
+            assert not other.agents
+        assert caller.agents, "the other call goes on"
+    await platform.reaches(agent["id"], "stopped", seconds=30)
+
+
 async def test_one_that_loses_its_process_as_it_is_stopped_at_once_is_over(platform: Platform) -> None:
     """Its next agent may not have come yet, and does not come any more."""
     agent = await platform.deployed("last-seconds", drainSeconds=120)
