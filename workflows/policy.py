@@ -24,6 +24,9 @@ SEARCHES_NAME_THE_NEWEST = "searches-name-the-newest"
 TRIALS_CLEAR_UP = "trials-clear-up"
 """A patch: before it, replicas of a superseded trial stayed for as long as the next one."""
 
+NEWER_ORDERS_COUNT = "newer-orders-count"
+"""A patch: before it, an order to end that a dead host did not take ended the attempt of another."""
+
 AGENTS_ON_THEIR_WAY = "agents-on-their-way"
 """A patch: before it, a call's patience was the same whether a host had its agent's job or not, and a loss
 that was told while the next agent was sent had one more sent."""

@@ -50,8 +50,11 @@ class ReplicaWorkflow:
         return end
 
     async def _release(self, order: StopReplica, host: workflow.ActivityHandle[None]) -> None:
-        """Have the host drain the agent; a host that does not take the order loses its activity."""
+        """Have the host drain the agent; one that does not take the order loses its activity. A newer order
+        is for the host that has it by now."""
         if order.host is None or not await self._host_takes(order.host, order):
+            if self._orders and workflow.patched(policy.NEWER_ORDERS_COUNT):
+                return
             host.cancel()
 
     async def _host_takes(self, host: str, order: StopReplica) -> bool:

@@ -71,6 +71,8 @@ class World:
     """Versions whose replicas start and never report."""
     slow: dict[int, float] = field(default_factory=dict)
     """Versions whose validation takes so many seconds the first time."""
+    deaf: set[int] = field(default_factory=set)
+    """Attempts that take no order to leave: their host is dead."""
     fingerprint: str = "one"
     breach: str | None = None
     """Why versions on trial are found worse, while they are."""
@@ -121,7 +123,7 @@ class World:
     async def release_agent(self, request: ReleaseInput) -> bool:
         """Let the replica go."""
         self.releases.append(request)
-        if request.replica_id not in self.hosted:
+        if request.replica_id not in self.hosted or request.attempt in self.deaf:
             return False
         self.hosted[request.replica_id].set()
         return True

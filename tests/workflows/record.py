@@ -20,7 +20,7 @@ import httpx
 from temporalio.client import Client
 
 from stack import Stack, StackConfig, free_ports
-from tests.support.hosts import another_host
+from tests.support.hosts import another_host, order, own_host
 from tests.support.platform import Platform, offline_config
 from tests.workflows import record_calls as calls
 from tests.workflows.keeping import WANTED, keep
@@ -98,6 +98,23 @@ async def _hosts(platform: Platform) -> None:
     await keep(client, "host-lost", host_workflow_id("lost"))
 
 
+async def _ordered_twice(platform: Platform) -> None:
+    """An agent that is stopped when its host has just died: the order reaches the next one only."""
+    client = await Client.connect(platform.stack.temporal_address)
+    own = await own_host(platform)
+    await order(platform, own, "cordon")
+    async with another_host(platform, "dead") as host:
+        agent = await platform.deployed("stopped-late")
+        await order(platform, own, "uncordon")
+        host.kill()
+        await host.wait()
+        await platform.call("POST", f"/api/agents/{agent['id']}/stop", {}, expect=202)
+        await platform.reaches(agent["id"], "stopped", seconds=60)
+    handle = client.get_workflow_handle(replica_workflow_id(agent["id"], 1, 1))
+    await handle.result()
+    await keep(client, "replica-ordered-twice", handle.id)
+
+
 async def _canaries(platform: Platform) -> None:
     """One that passes, and one that a rollback ends."""
     agent = await platform.deployed("on-trial")
@@ -147,6 +164,7 @@ async def _repairs(platform: Platform) -> None:
 
 
 SCENES: dict[Callable[[Platform], Awaitable[None]], frozenset[str]] = {
+    _ordered_twice: frozenset({"replica-ordered-twice"}),
     calls.go_well_and_lose: frozenset({"call", "call-whose-agent-is-lost"}),
     calls.registers_late: frozenset({"call-whose-agent-registers-late"}),
     calls.is_slow: frozenset({"call-whose-agent-is-slow"}),

@@ -34,6 +34,7 @@ async def test_deploy_and_stop(world: World) -> None:
 
     await world.stop()
     stopped = await world.told(Status.STOPPED, accepted.deployment_id)
+    assert [each.last for each in world.releases] == [True, True], "nobody else goes on with their calls"
     assert (stopped.agent.status, stopped.agent.live_version) == (Status.STOPPED, None)
     assert world.story(accepted.deployment_id) == [S, R, D, Status.STOPPED]
     assert world.replicas() == dict.fromkeys(both, Status.STOPPED)

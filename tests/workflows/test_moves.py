@@ -6,10 +6,11 @@ import pytest
 
 from common.status import Status
 from tests.support.waiting import eventually
-from tests.workflows.conftest import World
+from tests.workflows.conftest import HOST, World
 from workflows.agent import AgentWorkflow
 from workflows.policy import HANDOVER, agent_workflow_id
-from workflows.types import ReplicaChanged, ReplicaReport
+from workflows.replica import ReplicaWorkflow
+from workflows.types import ReplicaChanged, ReplicaReport, StopReplica
 
 pytestmark = pytest.mark.integration
 
@@ -87,3 +88,16 @@ async def test_a_replica_that_was_not_well_does_not_get_well_by_moving(world: Wo
 
     await eventually(again, "running again")
     assert world.story(deployment.deployment_id) == [S, R, D, D, R]
+
+
+async def test_an_order_for_a_dead_host_does_not_end_the_attempt_that_is_elsewhere(world: World) -> None:
+    """Both come in one task of its workflow: the first one waits in vain, the second is for who has it."""
+    deployment = await world.deploy(1)
+    await world.told(R, deployment.deployment_id)
+    (replica,) = await world.hosting(1)
+    world.deaf.add(1)
+    handle = world.client.get_workflow_handle(replica)
+    for attempt in (1, 2):
+        await handle.signal(ReplicaWorkflow.stop, StopReplica(60, HOST, attempt))
+    assert (await handle.result())["status"] == Status.STOPPED
+    assert [each.attempt for each in world.releases] == [1, 2]
