@@ -38,6 +38,8 @@ class Departure:
         """Set once the agent is registered, or will not be."""
         self.last = False
         """Whether nobody else can go on with the agent's calls."""
+        self.closing = False
+        """Set once nothing is waited for any more."""
         self._deadline = math.inf
         self._expected: dict[str | None, float] = {}
         """Until when calls may come back, by their room; those of a host that was lost together."""
@@ -88,6 +90,7 @@ class Departure:
         finally:
             last_calls.cancel()
             door.cancel()
+            self.closing = True
             await asyncio.gather(last_calls, door, return_exceptions=True)
             await self._close()
 

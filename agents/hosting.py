@@ -139,7 +139,7 @@ class HostedAgent:
 
     async def _register(self) -> None:
         await asyncio.shield(self._ready)
-        if self._told.is_set() and not self._departure.last:
+        if self._told.is_set() and (self._departure.closing or not self._departure.last):
             return
         for registration in self._registrations:
             self._load.add(registration)

@@ -10,10 +10,9 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
-from aiohttp import web
 from livekit.protocol import agent as lk
 
-from agents import offers, registration
+from agents import offers
 from agents.call_job import CallJob
 from agents.capacity import BUSIEST, LEAST_MARGIN, Capacity, Limits, Usage
 from agents.dispatch import Dispatch
@@ -31,21 +30,6 @@ NEWS: list[None] = []
 """The times that something changed."""
 
 CALL = CallJob(UUID(int=1), "shop", 3, {}, {}, "postgresql://nowhere/db")
-
-
-@pytest.fixture
-async def livekit(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeLiveKit]:
-    monkeypatch.setattr(registration, "RETRY_SECONDS", (0.01, 0.01, 0.01, 0.01))
-    fake = FakeLiveKit()
-    app = web.Application()
-    app.router.add_get("/agent", fake.serve)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    fake.url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
 
 
 def idle(calls: int = 4) -> Capacity:
