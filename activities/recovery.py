@@ -146,7 +146,7 @@ class CallActivities:
         if version is None:
             return await self._without_version(found, request.lost)
         dispatch = await self._take_over(found, version, request)
-        if last:
+        if last:  # whoever holds it shall have it: nobody is avoided
             dispatch = Dispatch(dispatch.call_id, dispatch.attempt, last=True)
         if dispatch.attempt == request.lost.attempt + 1:
             name = f"{found.agent.slug}@v{version}"

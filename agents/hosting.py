@@ -49,6 +49,7 @@ class HostedAgent:
         self._listener = listener
         self._crashes_in_a_row = 0
         self._news = asyncio.Event()
+        # Each needs the other: the departure looks at the registrations, the first of them asks it.
         self._registrations: list[Registration] = []
         self._departure = Departure(call.slug, self._registrations, self._close)
         self._registrations += [

@@ -12,7 +12,6 @@ import aiohttp
 import pytest
 from livekit.protocol import agent as lk
 
-from agents import offers
 from agents.call_job import CallJob
 from agents.capacity import BUSIEST, LEAST_MARGIN, Capacity, Limits, Usage
 from agents.dispatch import Dispatch
@@ -173,93 +172,12 @@ async def test_livekit_can_end_a_call_of_this_name_only(livekit: FakeLiveKit) ->
         assert pool.ended == ["J1"]
 
 
-async def test_one_that_drains_refuses_calls_and_waits_for_those_it_has(livekit: FakeLiveKit) -> None:
-    pool = FakePool()
-    async with registered(livekit, pool) as (one, _):
-        await livekit.offers("J1")
-        draining = asyncio.create_task(one.drain())
-        update = (await livekit.hears("update_worker", 2)).update_worker
-        assert update.status == lk.WorkerStatus.WS_FULL
-        assert not (await livekit.offers("J2")).available
-        # Accepted before, assigned only now: it is held all the same.
-        await livekit.assigns("J1")
-        await livekit.hears("update_job")
-        assert not draining.done()
-        pool.over("J1", well=True)
-        await asyncio.wait_for(draining, 5)
-
-
-async def test_one_that_drains_takes_calls_back_while_it_expects_them(livekit: FakeLiveKit) -> None:
-    pool, expects = FakePool(), asyncio.Event()
-    again, back = Dispatch(uuid4(), attempt=2), Dispatch(uuid4(), attempt=2, last=True).metadata()
-    async with registered(livekit, pool, takes_back=expects.is_set) as (one, _):
-        await livekit.offers("J1")
-        await livekit.assigns("J1")
-        await livekit.hears("update_job")
-        draining = asyncio.create_task(one.drain())
-        assert (await livekit.hears("update_worker", 2)).update_worker.status == lk.WorkerStatus.WS_FULL
-        assert not (await livekit.offers("J2", back)).available, "not expected"
-        expects.set()
-        await one.tell_load()
-        update = (await livekit.hears("update_worker", 3)).update_worker
-        assert update.status == lk.WorkerStatus.WS_AVAILABLE
-        assert not (await livekit.offers("J3")).available, "a new call"
-        assert not (await livekit.offers("J4", again.metadata())).available, "others can have it"
-        assert (await livekit.offers("J5", back)).available
-        pool.over("J1", well=False)
-        assert one.busy
-        await livekit.assigns("J5")
-        await livekit.hears("update_job", 3)
-        assert not draining.done()
-        pool.over("J5", well=True)
-        await asyncio.wait_for(draining, 5)
-        one.shut()
-        assert not (await livekit.offers("J6", back)).available, "nothing is taken any more"
-
-
-async def test_ending_all_calls_leaves_none(livekit: FakeLiveKit) -> None:
-    pool = FakePool()
-    async with registered(livekit, pool) as (one, _):
-        for job_id in ("J1", "J2"):
-            await livekit.offers(job_id)
-            await livekit.assigns(job_id)
-        await livekit.hears("update_job", 2)
-        await asyncio.wait_for(one.end_calls(), 5)
-        assert (sorted(pool.ended), one.active_calls) == (["J1", "J2"], 0)
-        await livekit.hears("update_job", 4)
-
-
-async def test_what_is_assigned_after_all_calls_were_ended_has_failed(livekit: FakeLiveKit) -> None:
-    pool = FakePool()
-    async with registered(livekit, pool) as (one, _):
-        await livekit.offers("J1")
-        await asyncio.wait_for(one.end_calls(), 5)
-        await livekit.assigns("J1")
-        assert (await livekit.hears("update_job")).update_job.status == lk.JobStatus.JS_FAILED
-        assert (pool.launched, one.active_calls) == ({}, 0)
-        assert not (await livekit.offers("J2")).available
-
-
 async def test_a_livekit_that_takes_and_drops_is_given_up(livekit: FakeLiveKit) -> None:
     livekit.drops = True
     async with registered(livekit, FakePool()) as (_, task):
         with pytest.raises(LiveKitUnreachable, match="closed the connection"):
             await asyncio.wait_for(task, 5)
         assert len(livekit.names) == 5
-
-
-async def test_an_offer_that_is_never_assigned_does_not_keep_an_agent_from_leaving(
-    livekit: FakeLiveKit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(offers, "ASSIGNMENT_SECONDS", 0.05)
-    pool, capacity = FakePool(), idle()
-    async with registered(livekit, pool, capacity) as (one, _):
-        await livekit.offers("J1")
-        await asyncio.wait_for(one.drain(), 5)
-        assert capacity.calls == 0
-        await livekit.assigns("J1")
-        await livekit.offers("J2")  # the answer shows that the late assignment was read, and ignored
-        assert pool.launched == {}
 
 
 async def test_a_lost_connection_is_made_again_and_says_which_calls_go_on(livekit: FakeLiveKit) -> None:

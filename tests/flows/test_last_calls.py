@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.support.caller import calling
+from tests.support.caller import Caller, calling
 from tests.support.hosts import another_host, carriers, order, own_host
 from tests.support.jobs import call_processes
-from tests.support.platform import ANSWER, ORDER, Platform
+from tests.support.platform import ANSWER, ORDER, Json, Platform
 from tests.support.recoveries import COMEBACK, another_agent, call_of, settled
 from tests.support.waiting import eventually
 
@@ -22,23 +24,35 @@ HOST_SECONDS = 20.0
 """A host is missed after six, then its agent registers elsewhere, and is told that it is to leave."""
 
 
-async def test_one_that_loses_its_agent_gets_another_one_and_then_all_is_over(platform: Platform) -> None:
-    agent = await platform.deployed("last-calls", drainSeconds=120)
+@asynccontextmanager
+async def _last_call(platform: Platform, agent: Json) -> AsyncIterator[tuple[Caller, Json]]:
+    """A call that goes on while its agent drains, and its token."""
     token = await platform.token(agent["slug"])
     async with calling(token["url"], token["token"]) as caller:
         await caller.hears(GREETING)
-        await caller.asks(ORDER, ANSWER)
         await platform.call("POST", f"/api/agents/{agent['id']}/stop", {}, expect=202)
         await platform.reaches(agent["id"], "draining")
+        yield caller, token
+
+
+async def _is_taken_up(caller: Caller, lost: str, seconds: float) -> None:
+    """Another agent than the one that was lost goes on with the conversation."""
+    await another_agent(caller, lost, seconds=seconds)
+    await caller.hears(COMEBACK)
+    await caller.asks(ORDER, ANSWER)
+
+
+async def test_one_that_loses_its_agent_gets_another_one_and_then_all_is_over(platform: Platform) -> None:
+    agent = await platform.deployed("last-calls", drainSeconds=120)
+    async with _last_call(platform, agent) as (caller, token):
+        await caller.asks(ORDER, ANSWER)
         assert (await platform.asks_for_token(agent["slug"])).status_code == 412, "nobody new"
         for _ in range(2):
             lost = (await caller.agent()).identity
             (process,) = call_processes(platform.stack)
             caller.heard.clear()
             process.kill()
-            await another_agent(caller, lost, seconds=AGAIN_SECONDS)
-            await caller.hears(COMEBACK)
-            await caller.asks(ORDER, ANSWER)
+            await _is_taken_up(caller, lost, AGAIN_SECONDS)
         call = await settled(platform, token["callId"])
         spoke = [event["data"]["version"] for event in call["events"] if event["event"] == "joined"]
         assert (call["recoveries"], spoke) == (2, [1, 1, 1])
@@ -60,19 +74,13 @@ async def test_one_that_loses_its_host_is_taken_up_by_another_one(
         agent = await platform.deployed("last-of-host", drainSeconds=120)
         assert await carriers(platform, agent["id"]) == ["last-host"]
         await order(platform, own, "uncordon")
-        token = await platform.token(agent["slug"])
-        async with calling(token["url"], token["token"]) as caller:
-            await caller.hears(GREETING)
+        async with _last_call(platform, agent) as (caller, token):
             lost = (await caller.agent()).identity
-            await platform.call("POST", f"/api/agents/{agent['id']}/stop", {}, expect=202)
-            await platform.reaches(agent["id"], "draining")
             if with_its_calls:
                 os.killpg(host.pid, signal.SIGKILL)
             else:
                 host.kill()
-            await another_agent(caller, lost, seconds=HOST_SECONDS)
-            await caller.hears(COMEBACK)
-            await caller.asks(ORDER, ANSWER)
+            await _is_taken_up(caller, lost, HOST_SECONDS)
             call = await settled(platform, token["callId"])
             spoke = [event["data"] for event in call["events"] if event["event"] == "joined"]
             assert spoke == [{"host": "last-host", "version": 1}, {"host": own, "version": 1}]
@@ -85,16 +93,10 @@ async def test_one_that_loses_its_only_host_is_taken_up_once_that_is_back(
     platform: Platform,
 ) -> None:
     agent = await platform.deployed("last-of-only-host", drainSeconds=120)
-    token = await platform.token(agent["slug"])
-    async with calling(token["url"], token["token"]) as caller:
-        await caller.hears(GREETING)
+    async with _last_call(platform, agent) as (caller, _):
         lost = (await caller.agent()).identity
-        await platform.call("POST", f"/api/agents/{agent['id']}/stop", {}, expect=202)
-        await platform.reaches(agent["id"], "draining")
         platform.stack.kill("runtime", signal.SIGKILL)
-        await another_agent(caller, lost, seconds=HOST_SECONDS)
-        await caller.hears(COMEBACK)
-        await caller.asks(ORDER, ANSWER)
+        await _is_taken_up(caller, lost, HOST_SECONDS)
         assert (await platform.agent(agent["id"]))["status"] == "draining"
     await platform.reaches(agent["id"], "stopped", seconds=30)
 
@@ -121,6 +123,8 @@ async def test_a_caller_who_comes_back_after_the_stop_is_told_at_once(platform: 
 
             await eventually(failed, "that no agent comes")
             assert not other.agents
+        told = await call_of(platform, leaves["callId"])
+        assert told["endReason"] == "The agent is not deployed any more."
         assert caller.agents, "the other call goes on"
     await platform.reaches(agent["id"], "stopped", seconds=30)
 
@@ -128,11 +132,7 @@ async def test_a_caller_who_comes_back_after_the_stop_is_told_at_once(platform: 
 async def test_one_that_loses_its_process_as_it_is_stopped_at_once_is_over(platform: Platform) -> None:
     """Its next agent may not have come yet, and does not come any more."""
     agent = await platform.deployed("last-seconds", drainSeconds=120)
-    token = await platform.token(agent["slug"])
-    async with calling(token["url"], token["token"]) as caller:
-        await caller.hears(GREETING)
-        await platform.call("POST", f"/api/agents/{agent['id']}/stop", {}, expect=202)
-        await platform.reaches(agent["id"], "draining")
+    async with _last_call(platform, agent) as (caller, _):
         (process,) = call_processes(platform.stack)
         process.kill()
         await platform.call("POST", f"/api/agents/{agent['id']}/stop", {"drain": False}, expect=202)
