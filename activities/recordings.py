@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from agents.tapes import CONTENT_TYPE, SOUND, LeftTape, left, notes
 from common.errors import BionicError
@@ -83,17 +83,16 @@ class Keeper:
                 logger.warning("a recording of no call is deleted", extra={"room": tape.note.room})
                 tape.remove()
             return
-        if call.erased_at is not None:
-            logger.info("a recording of an erased call is deleted", extra={"call": str(call.id)})
-            tape.remove()
-            return
-        whole = await asyncio.to_thread(_measure, tape.sound)
         storage = Storage(resolve_storage(stored, self.settings))
         new = self._new(tape, call, storage)
-        try:
-            async with self.database.begin() as db_session:
-                recording_id = await RecordingRepository(db_session).begin(new)
-        except IntegrityError:  # the call was deleted just now
+        if call.erased_at is not None:
+            await _forget(tape, new, storage)
+            return
+        whole = await asyncio.to_thread(_measure, tape.sound)
+        async with self.database.begin() as db_session:
+            recording_id = await RecordingRepository(db_session).begin(new)
+        if recording_id is None:  # just now
+            await _forget(tape, new, storage)
             return
         if whole.seconds:
             await storage.put(new.key, tape.sound, CONTENT_TYPE)
@@ -122,6 +121,18 @@ class Keeper:
             await storage.delete(new.key)
         about = {"call": str(new.call_id), "attempt": new.attempt, "seconds": round(whole.seconds, 1)}
         logger.info("a recording is %s", state if known else "deleted with its call", extra=about)
+
+
+async def _forget(tape: LeftTape, new: NewRecording, storage: Storage) -> None:
+    """Delete all there is of a recording that nobody may hear.
+
+    It may be in its storage, put there by a process that died before it could tell. Where the storage
+    does not answer, the note stays for the next try.
+    """
+    tape.sound.unlink(missing_ok=True)
+    await storage.delete(new.key)
+    tape.remove()
+    logger.info("a recording that nobody may hear is deleted", extra={"call": str(new.call_id)})
 
 
 def _measure(sound: Path) -> Extent:

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents import spool
-from agents.record.journal import Rest, journals, read
+from agents.record.journal import BROKEN, Rest, journals, read
+from agents.record.ledger import Refused, is_lacking, refusal
+from agents.record.left import bring
 from db.engine import Database, is_away
 from db.repositories.agents import AgentRepository
 from db.repositories.joining import JoiningRepository
 from db.repositories.recoveries import RecoveryRepository
-from db.repositories.transcripts import TranscriptRepository
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +42,7 @@ AT_ONCE = 8
 """Rooms whose journals are brought at the same time: a host that died left one for each call, and all their
 callers wait."""
 
-BROKEN = ".broken"
-"""What the names of journals end with that will never be taken; someone may want to read them."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,16 @@ class Salvage:
             await asyncio.sleep(EVERY_SECONDS)
             await self.sweep()
 
-    async def sweep(self, room: str | None = None, attempt: int = 0) -> None:
+    async def sweep(self, room: str | None = None, attempt: int | None = None) -> None:
         """Bring what was left to Postgres: of all agents that are gone, or of one in one room.
 
         Never raises, for a caller may wait for another agent: what can't be brought now is tried again.
         """
         turn = asyncio.Semaphore(AT_ONCE)
 
-        async def bring(paths: list[Path]) -> None:
+        async def bring_in_order(paths: list[Path]) -> None:
             async with turn:
-                for path in paths:  # in order: what was said first comes first
+                for path in paths:  # what was said first comes first
                     await self._bring_left(path)
 
         try:
@@ -75,7 +76,7 @@ class Salvage:
             logger.warning("the journals in the spool can't be found yet: %s", error)
             return
         rooms = [list(paths) for _, paths in groupby(found, key=lambda path: path.name.rsplit(".", 3)[0])]
-        await asyncio.gather(*(bring(paths) for paths in rooms))
+        await asyncio.gather(*(bring_in_order(paths) for paths in rooms))
 
     async def _bring_left(self, path: Path) -> None:
         try:
@@ -88,10 +89,10 @@ class Salvage:
     async def _take(self, path: Path, file: IO[str]) -> None:
         try:
             async with asyncio.timeout(BRING_SECONDS):
-                await self._bring(read(file))
-        except (SQLAlchemyError, OSError, ValueError) as error:
-            if is_away(error):
-                logger.warning("Postgres is away: a journal waits for it", extra={"journal": path.stem})
+                await self._bring(read(file), path)
+        except (SQLAlchemyError, Refused, OSError, ValueError) as error:
+            if is_away(error) or is_lacking(error):
+                logger.warning("Postgres can't take a journal now, which waits", extra={"journal": path.stem})
                 return
             aside = await asyncio.to_thread(path.rename, path.with_suffix(BROKEN))
             # The error may quote what was said.
@@ -103,29 +104,40 @@ class Salvage:
         else:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def _bring(self, rest: Rest) -> None:
+    async def _bring(self, rest: Rest, path: Path) -> None:
         if not rest:
             return
-        async with self.database.begin() as db_session:
-            call_id = await self._call_of(db_session, rest)
-            if call_id is None:
-                return
-            attempt, transcripts = rest.agent.attempt, TranscriptRepository(db_session)
-            if rest.turns:
-                await transcripts.add_turns(call_id, attempt, rest.turns)
-            if rest.events:
-                await transcripts.add_events(call_id, attempt, rest.events)
-            # Of who went on speaking as well: what they had said is no draft any more, nor was it cut off.
-            spoken = sorted({turn.role for turn in rest.turns})
-            if spoken:
-                await transcripts.drop_drafts(call_id, attempt, spoken)
-            drafts = [draft for draft in rest.drafts.values() if draft is not None]
-            if drafts:
-                await transcripts.put_drafts(call_id, attempt, drafts)
-        entries = len(rest.turns) + len(rest.events) + len(drafts)
+
+        async def _call(db_session: AsyncSession) -> UUID | None:
+            return await self._call_of(db_session, rest)
+
+        call_id = await self.do(_call)
+        if call_id is None:
+            return
+        try:
+            await bring(rest, path, self, call_id)
+        except Refused:
+            logger.info("a journal is of a call that was deleted", extra={"room": rest.agent.room})
+            return
+        entries = len(rest.batch().entries)
         logger.info(
             "the last of a lost agent's record is kept", extra={"room": rest.agent.room, "of": entries}
         )
+
+    async def do(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Do `work` in a transaction of its own.
+
+        Raises:
+            Refused: Postgres will never take it.
+            SQLAlchemyError, OSError: it is away, or can't take it now.
+        """
+        try:
+            async with self.database.begin() as db_session:
+                return await work(db_session)
+        except StatementError as error:
+            if refused := refusal(error):
+                raise refused from error
+            raise
 
     async def _call_of(self, db_session: AsyncSession, rest: Rest) -> UUID | None:
         """The call, which is made where Postgres was away from its first moment on; None where it is deleted.

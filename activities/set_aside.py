@@ -15,8 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from activities.salvage import BROKEN
-from agents.record.journal import read
+from agents.record.journal import BROKEN, read
 from db.engine import Database
 from db.repositories.calls import CallRepository
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import IO
 
 
-def name_of(room: str, attempt: int) -> str:
-    """How the names of all files begin that are of one agent in one room."""
-    return f"{room.replace('/', '_')}.{attempt}."
+def name_of(room: str, attempt: int | None = None) -> str:
+    """How the names of all files begin that are of a room, or of one agent in it."""
+    name = f"{room.replace('/', '_')}."
+    return name if attempt is None else f"{name}{attempt}."
 
 
 def begin(spool: Path, room: str, attempt: int, suffix: str, first: str) -> IO[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -10,10 +11,13 @@ from livekit.agents.llm import ChatContext, ChatItem, ChatMessage, FunctionCall,
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents.record.heard import TOOL
-from agents.record.ledger import Ledger
+from agents.record.ledger import Ledger, Refused
+from agents.record.left import bring_left
 from agents.record.recorder import CallRecorder
 from db.models import CallEventRow, TurnRow
 from db.repositories.transcripts import CUT, TranscriptRepository
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,17 @@ def _cut_off(message: ChatMessage) -> bool:
 async def items_before(recorder: CallRecorder, ledger: Ledger) -> list[ChatItem]:
     """What was said before this agent came; it is noted as the one that speaks for the call now."""
     begun = await recorder.begin()
+    if recorder.journal:
+        await bring_left(recorder.journal, ledger, begun.call_id)
 
     async def _load(db_session: AsyncSession) -> list[ChatItem]:
         return await load_items(db_session, begun.call_id)
 
-    return await ledger.do(_load) or []
+    try:
+        return await ledger.do(_load)
+    except Refused as refused:
+        logger.error("what was said before is not known: %s", refused)
+        return []
 
 
 async def load_items(db_session: AsyncSession, call_id: UUID) -> list[ChatItem]:

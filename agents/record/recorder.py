@@ -7,17 +7,18 @@ import logging
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agents.record.journal import Journal
-from agents.record.ledger import Ledger
+from agents.record.batch import Batch, Entry
+from agents.record.journal import Journal, Used
+from agents.record.ledger import Ledger, Refused
 from db.repositories.calls import CallRepository
 from db.repositories.joining import Begun, JoinedAgent, JoiningRepository
-from db.repositories.transcripts import CallEvent, Draft, TranscriptRepository, Turn
+from db.repositories.transcripts import CallEvent, Draft, Turn
 
 __all__ = ["CallRecorder", "JoinedAgent"]
 
@@ -46,7 +47,7 @@ this process, and a caller who has asked something would wait for it. What waits
 that is killed loses nothing of it."""
 
 USAGE_SECONDS = 10.0
-"""Between two notes of what a call has used so far."""
+"""Between two notes of what a call has used so far; meanwhile the newest is in the journal."""
 
 ALONE = "nobody was there"
 UNFINISHED = {"error", "job crashed", "room disconnected", "parent process shutdown", ALONE}
@@ -59,32 +60,6 @@ URGENT = {"tool", "error", "failed"}
 """Kinds of events that are written soon, as turns are."""
 
 
-@dataclass
-class Batch:
-    """What is written in one transaction."""
-
-    turns: list[Turn] = field(default_factory=list)
-    events: list[CallEvent] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
-    spoken: list[str] = field(default_factory=list)
-    """Roles whose utterance is over."""
-
-    def __len__(self) -> int:
-        return len(self.turns) + len(self.events)
-
-    async def write(self, db_session: AsyncSession, begun: Begun, attempt: int) -> None:
-        """Write it; what is written already stays as it is."""
-        transcripts = TranscriptRepository(db_session)
-        if self.turns:
-            await transcripts.add_turns(begun.call_id, attempt, self.turns)
-        if self.events:
-            await transcripts.add_events(begun.call_id, attempt, self.events)
-        if self.spoken:
-            await transcripts.drop_drafts(begun.call_id, attempt, self.spoken)
-        if self.drafts:
-            await transcripts.put_drafts(begun.call_id, attempt, self.drafts)
-
-
 class CallRecorder:
     """The record of one agent in one call. What adds to it never waits; one task writes, in order."""
 
@@ -92,7 +67,8 @@ class CallRecorder:
         """`journal` keeps what Postgres has not got yet."""
         self.replaced = asyncio.Event()
         """Set when another agent has taken the call over: this one has no business in the room."""
-        self._ledger, self._agent, self._journal = ledger, agent, journal
+        self.journal = journal
+        self._ledger, self._agent = ledger, agent
         self._begun: Begun | None = None
         self._entries: deque[Turn | CallEvent] = deque()
         self._drafts: dict[str, Draft | None] = {}
@@ -100,7 +76,8 @@ class CallRecorder:
         """Since when each role says what is not over yet."""
         self._writing = Batch()
         self._number = 0
-        self._usage: dict[str, Any] | None = None
+        self._usage: CallEvent | None = None
+        """What was used so far, where no event tells of it yet."""
         self._usage_noted = 0.0
         self._news, self._urgent = asyncio.Event(), asyncio.Event()
         self._closing = asyncio.Event()
@@ -113,8 +90,11 @@ class CallRecorder:
     async def begin(self) -> Begun:
         """Note that the agent is in the call, before it says a word; `joined` does it later."""
         if self._begun is None:
-            # Where Postgres refuses the call, it refuses what is said in it as well, and says so each time.
-            self._begun = await self._ledger.do(self._begin) or Begun(self._agent.call_id)
+            try:
+                self._begun = await self._ledger.do(self._begin)
+            except Refused as refused:
+                logger.warning("%s: the call can't be recorded", refused, extra={"room": self._agent.room})
+                self._begun = Begun(self._agent.call_id)
         if self._begun.stale:
             self.replaced.set()
         return self._begun
@@ -146,9 +126,8 @@ class CallRecorder:
 
     def note(self, kind: str, data: dict[str, Any], at: float | None = None) -> None:
         """Take an event into the record; `at` in seconds since the epoch."""
-        self._number += 1
         moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
-        self._keep(CallEvent(self._number, kind, moment, data))
+        self._keep(CallEvent(self._next_number(), kind, moment, data))
         self._wake(urgent=kind in URGENT)
 
     def draft(self, role: str, text: str) -> None:
@@ -157,29 +136,38 @@ class CallRecorder:
         draft = self._drafts[role] = Draft(role, text, since)
         if role == "agent":
             self._unasked.set()
-        if self._journal:
-            self._journal.add(draft)
+        if self.journal:
+            self.journal.add(draft)
         self._wake()
 
     def used(self, usage: dict[str, Any]) -> None:
         """What the call has used so far, in all."""
-        self._usage = usage
+        # Its number is its own from the first: whoever writes it, and how often, it is one event.
+        number = self._usage.number if self._usage else self._next_number()
+        self._usage = CallEvent(number, "usage", datetime.now(UTC), usage)
         if time.monotonic() - self._usage_noted > USAGE_SECONDS:
             self._note_usage()
+        elif self.journal:
+            self.journal.add(Used(self._usage))
 
     def _note_usage(self) -> None:
         if self._usage:
             self._usage_noted = time.monotonic()
-            self.note("usage", self._usage)
+            self._keep(self._usage)
             self._usage = None
+            self._wake()
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
 
     def _keep(self, entry: Turn | CallEvent) -> None:
         if len(self._entries) >= QUEUE_LIMIT:
             self._entries.popleft()
             self._dropped += 1
         self._entries.append(entry)
-        if self._journal:
-            self._journal.add(entry)
+        if self.journal:
+            self.journal.add(entry)
 
     def _wake(self, *, urgent: bool = False) -> None:
         self._news.set()
@@ -205,28 +193,24 @@ class CallRecorder:
                 extra={"room": self._agent.room, "lost": len(self._entries) + len(self._writing)},
             )
         finally:
-            if self._journal:
-                self._journal.close(done=done)
+            if self.journal:
+                self.journal.close(done=done)
             self._task.cancel()
             await self._ledger.close()
 
     async def fail(self, reason: str) -> None:
         """Say why the agent could not begin; gives up after `FAIL_SECONDS`. Another one may try."""
+        self._note_usage()
         self.note("failed", {"message": reason})
-        batch, begun = self._take(), Begun(self._agent.call_id)
-
-        async def _fail(db_session: AsyncSession) -> None:
-            await batch.write(db_session, begun, self._agent.attempt)
-
         done = False
         try:
-            await asyncio.wait_for(self._ledger.do(_fail), FAIL_SECONDS)
+            await asyncio.wait_for(self._bring(self._take(), self._agent.call_id), FAIL_SECONDS)
             done = True
         except TimeoutError:
             logger.exception("Postgres was away when the call failed", extra={"room": self._agent.room})
         finally:
-            if self._journal:
-                self._journal.close(done=done)
+            if self.journal:
+                self.journal.close(done=done)
             await self._ledger.close()
 
     async def _finish(self, reason: str) -> None:
@@ -242,23 +226,37 @@ class CallRecorder:
                 attempt = self._agent.attempt
                 await CallRepository(db_session).end(self._agent.room, reason, attempt=attempt)
 
-        await self._ledger.do(_end)
+        try:
+            await self._ledger.do(_end)
+        except Refused as refused:
+            logger.warning("%s: the end of the call", refused, extra={"room": self._agent.room})
 
     async def _write(self) -> None:
         begun = await self.begin()
         while await self._something_to_write():
             self._writing = self._take()
-
-            async def _write(db_session: AsyncSession) -> None:
-                await self._writing.write(db_session, begun, self._agent.attempt)
-
-            await self._ledger.do(_write)
+            await self._bring(self._writing, begun.call_id)
             self._writing = Batch()
-            if self._journal:
-                drafts = (draft for draft in self._drafts.values() if draft is not None)
-                self._journal.keep_only([*self._entries, *drafts])
+            if self.journal:
+                self.journal.keep_only(self._unwritten())
         if self._dropped:
             logger.error("turns were dropped", extra={"room": self._agent.room, "dropped": self._dropped})
+
+    async def _bring(self, batch: Batch, call_id: UUID) -> None:
+        try:
+            refused = await batch.bring(self._ledger, call_id, self._agent.attempt)
+        except Refused:
+            logger.warning("the call was deleted: what is said is not kept", extra={"room": self._agent.room})
+            return
+        if refused and self.journal:
+            self.journal.set_aside(refused)
+        elif refused:
+            about = {"room": self._agent.room, "entries": len(refused)}
+            logger.error("Postgres refused a part of the record, which is lost", extra=about)
+
+    def _unwritten(self) -> list[Entry | Used]:
+        drafts = [draft for draft in self._drafts.values() if draft is not None]
+        return [*self._entries, *drafts, *([Used(self._usage)] if self._usage else [])]
 
     async def _something_to_write(self) -> bool:
         """Wait for it; False when there is nothing left and nothing will come."""

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import CallEventRow, TurnRow
@@ -26,7 +27,7 @@ class AftercareRepository:
         statement = (
             select(CallEventRow.data)
             .where(CallEventRow.call_id == call_id, CallEventRow.kind == USAGE)
-            .distinct(CallEventRow.attempt)
+            .ext(distinct_on(CallEventRow.attempt))
             .order_by(CallEventRow.attempt, CallEventRow.number.desc())
         )
         return list((await self._db_session.execute(statement)).scalars())

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.errors import NotFound
-from db.models import RecordingRow
+from db.models import CallRow, RecordingRow
 
 STORING = "storing"
 STORED = "stored"
@@ -43,12 +43,16 @@ class RecordingRepository:
     def __init__(self, db_session: AsyncSession) -> None:
         self._db_session = db_session
 
-    async def begin(self, new: NewRecording) -> UUID:
+    async def begin(self, new: NewRecording) -> UUID | None:
         """A file goes to its storage: whatever happens from now on, it is known to be there.
 
-        Raises:
-            IntegrityError: the call was deleted.
+        None where it must not: its call was deleted, or its caller erased.
         """
+        # An erasure waits for this, or this for it: whichever comes second finds what the other has done.
+        kept = select(CallRow.id).where(CallRow.id == new.call_id, CallRow.erased_at.is_(None))
+        kept = kept.with_for_update(key_share=True, read=True)
+        if (await self._db_session.execute(kept)).scalar_one_or_none() is None:
+            return None
         values = vars(new) | {"state": STORING}
         statement = insert(RecordingRow).values(id=uuid4(), **values)
         statement = statement.on_conflict_do_update(index_elements=["call_id", "attempt"], set_=values)

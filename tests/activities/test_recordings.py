@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.recordings import STRANGER_SECONDS, Keeper
 from agents.tapes import Tape, TapeNote
@@ -18,13 +20,17 @@ from api.postgres import Postgres
 from api.services.recordings import RecordingService
 from common.errors import NotFound
 from common.settings import Settings
+from common.storage import Storage
 from db.engine import Database
 from db.models import CallRow, RecordingRow
 from db.repositories.agents import AgentRepository, StoredConfig
+from db.repositories.calls import CallRepository
+from db.repositories.erasures import Caller, ErasureRepository
 from db.repositories.joining import JoinedAgent, JoiningRepository
 from db.repositories.recordings import RecordingRepository
 from tests.api.conftest import make_settings
 from tests.support.sound import encoded
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -79,6 +85,19 @@ class World:
     def unblock_storage(self) -> None:
         """It can again."""
         Path(self.settings.bionic_storage).unlink()
+
+    async def erase(self, db_session: AsyncSession) -> None:
+        """The caller wants to be forgotten."""
+        await CallRepository(db_session).end(self.room, "hung up")
+        erasures = ErasureRepository(db_session)
+        row, _ = await erasures.begin(Caller(call_ids=[self.call_id]), "tester")
+        await erasures.erase(row.id, self.call_id)
+
+    async def somebody_waits(self) -> bool:
+        """Whether a transaction waits for another one."""
+        async with self.database.begin() as db_session:
+            waiting = text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            return bool((await db_session.execute(waiting)).scalar_one())
 
     async def rows(self) -> list[RecordingRow]:
         """What Postgres says."""
@@ -139,6 +158,42 @@ async def test_what_an_erased_call_left_in_the_spool_goes_nowhere(world: World, 
     async with world.database.begin() as db_session:
         erased = update(CallRow).where(CallRow.id == world.call_id).values(erased_at=func.now())
         await db_session.execute(erased)
+    await world.keeper.sweep()
+    assert (await world.rows(), world.spool, world.stored) == ([], [], [])
+
+
+async def test_a_caller_who_is_erased_while_a_recording_is_measured_is_in_no_storage(
+    world: World, sound: bytes
+) -> None:
+    """The host has looked whether they were, and finds it out as it notes where the file goes."""
+    world.leaves(sound)
+    async with world.database.begin() as db_session:
+        await world.erase(db_session)
+        sweep = asyncio.create_task(world.keeper.sweep())
+        await eventually(world.somebody_waits, "the host, for the erasure")
+    await sweep
+    assert (await world.rows(), world.spool, world.stored) == ([], [], [])
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_caller_who_is_erased_while_a_recording_is_stored_is_in_no_storage(
+    world: World, sound: bytes, monkeypatch: pytest.MonkeyPatch, *, dies: bool
+) -> None:
+    world.leaves(sound)
+    put = Storage.put
+
+    async def _put(storage: Storage, key: str, path: Path, content_type: str) -> None:
+        async with world.database.begin() as db_session:
+            await world.erase(db_session)
+        while await world.service.sweep():
+            pass  # nobody knows of the file any more
+        await put(storage, key, path, content_type)
+        if dies:
+            raise OSError("the host dies")
+
+    monkeypatch.setattr(Storage, "put", _put)
+    await world.keeper.sweep()
+    assert len(world.stored) == int(dies)
     await world.keeper.sweep()
     assert (await world.rows(), world.spool, world.stored) == ([], [], [])
 

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from activities.salvage import BROKEN, Salvage
+from activities.salvage import Salvage
 from activities.set_aside import KEPT, SetAside
-from agents.record.journal import Journal
+from agents.record.journal import BROKEN, Journal
 from common.keys import make_master_key
 from db.engine import Database
 from db.models import CallRow

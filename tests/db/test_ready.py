@@ -12,11 +12,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import StatementError
 
-from agents.record.recorder import Batch
+from agents.record.batch import Batch
 from db.engine import Database
 from db.ready import ready
 from db.repositories.agents import AgentRepository, StoredConfig
-from db.repositories.joining import Begun, JoinedAgent, JoiningRepository
+from db.repositories.joining import JoinedAgent, JoiningRepository
 from db.repositories.transcripts import CallEvent, Draft, Turn
 
 pytestmark = pytest.mark.integration
@@ -61,7 +61,7 @@ async def test_nothing_is_compiled_twice_while_people_talk(database: Database) -
     async def _talk(numbers: range) -> None:
         for number in numbers:
             async with database.begin() as db_session:
-                await _batch(number).write(db_session, Begun(call_id), 1)
+                await _batch(number).write(db_session, call_id, 1)
 
     call_id: UUID = uuid4()
     async with database.begin() as db_session:

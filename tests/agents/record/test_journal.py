@@ -15,7 +15,7 @@ from livekit.agents.llm import ChatMessage
 from activities.salvage import AT_ONCE, Salvage
 from agents import spool
 from agents.record.continuing import load_items
-from agents.record.journal import _LINE, Journal, Rest, journals, line_of, read
+from agents.record.journal import _LINE, BROKEN, Journal, Rest, journals, line_of, read
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder
 from common.keys import make_master_key
@@ -219,13 +219,16 @@ async def test_what_postgres_will_never_take_holds_up_nobody(database: Database,
     killed = await _killed(database, tmp_path)
     refused = _journal(tmp_path, killed.room)
     refused.add(replace(TURN, item_id="item-2", text="\0"))
+    refused.add(replace(TURN, item_id="item-3", text="Hello?"))
     refused.close(done=False)
     (tmp_path / "nonsense.journal").write_text("what is that\n")
     await Salvage(database, tmp_path).sweep()
     turns, _, _ = await _kept(database, killed.call_id)
-    assert [each.item_id for each in turns] == [TURN.item_id]
+    assert [each.item_id for each in turns] == [TURN.item_id, "item-3"]
     assert journals(tmp_path) == []
-    assert len(list(await asyncio.to_thread(tmp_path.glob, "*.broken"))) == 2
+    aside = await asyncio.to_thread(lambda: [path.read_text() for path in tmp_path.glob(f"*{BROKEN}")])
+    assert sorted("item-2" in said for said in aside) == [False, True]
+    assert not any("item-3" in said for said in aside), "it is in the transcript"
 
 
 @pytest.mark.integration
@@ -261,7 +264,7 @@ async def test_rooms_do_not_wait_for_each_other(tmp_path: Path, monkeypatch: pyt
     """Callers of a host that died wait until its journals are brought; within a room they are in order."""
     brought: list[tuple[str, int]] = []
 
-    async def bring(_: Salvage, rest: Rest) -> None:
+    async def bring(_: Salvage, rest: Rest, __: Path) -> None:
         await asyncio.sleep(0.1)
         brought.append((rest.agent.room, rest.agent.attempt))
 

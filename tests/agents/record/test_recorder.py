@@ -19,6 +19,7 @@ from db.engine import Database
 from db.models import CallRow, TurnRow
 from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.calls import CallRepository
+from db.repositories.joining import Begun
 from db.repositories.transcripts import TranscriptRepository, Turn
 from stack import Stack
 from tests.support.waiting import eventually
@@ -96,8 +97,9 @@ class Paper:
     def __init__(self) -> None:
         self.written = 0
 
-    async def do(self, _: object) -> None:
+    async def do(self, _: object) -> Begun:
         self.written += 1
+        return Begun(uuid.uuid4())
 
     async def close(self) -> None:
         return
