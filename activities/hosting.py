@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import aiohttp
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.client import Client
 
 from activities.call_reports import CallReports
 from activities.door import Door
 from activities.errors import told_to_temporal
+from activities.farewells import Farewells, HostClosed
 from activities.lease import Lease
 from activities.reporter import Reporter
-from activities.stay import HostClosed, Stay, Tenant
+from activities.stay import Stay, Tenant
 from activities.waiting_callers import WaitingCallers
 from agents.call_job import CallJob
 from agents.facilities import Facilities
-from agents.hosting import HostedAgent
 from agents.tracing import TraceTarget
 from common.livekit import LiveKitCredentials
 from common.settings import Settings
@@ -30,9 +31,13 @@ from db.engine import Database
 from db.repositories.agents import AgentRepository
 from db.repositories.placements import PlacementRepository
 from db.repositories.settings import SettingRepository
+from db.repositories.trials import TrialRepository
 from workflows.types import ReleaseInput, ReplicaInput
 
 logger = logging.getLogger(__name__)
+
+TRIAL_LOOK_SECONDS = 1.0
+"""LiveKit waits for an answer meanwhile."""
 
 MOVE_IN_SECONDS = 10.0
 """How long an order waits for an attempt that has only just begun: shorter than `RELEASE_TIMEOUT`."""
@@ -50,6 +55,9 @@ class HostActivities:
     facilities: Facilities
     reports: CallReports
     waiting: WaitingCallers
+    farewells: Farewells
+    """Agents that another host has or shall have, or that were cancelled, and their last calls here."""
+
     tenants: dict[str, Tenant] = field(default_factory=dict)
     """The agents on this host by the id of their replica."""
 
@@ -57,9 +65,6 @@ class HostActivities:
 
     attempts: dict[str, asyncio.Event] = field(default_factory=dict)
     """The replicas whose activity runs here, from first to last: set once there is a tenant."""
-
-    leaving: set[asyncio.Task[None]] = field(default_factory=set)
-    """Agents that another host has by now, or that were cancelled, and their last calls here."""
 
     @property
     def host(self) -> str:
@@ -119,18 +124,15 @@ class HostActivities:
         )
         return job, credentials
 
-    def see_off(self, agent: HostedAgent, seconds: float, *, notice: float = 0.0) -> None:
-        """Drain and close an agent that this host gives up; `notice` lets its successor register first."""
-
-        async def _see_off() -> None:
-            await asyncio.sleep(notice)
-            await agent.leave(seconds)
-
-        task = asyncio.create_task(_see_off(), name="see off an agent")
-        self.leaving.add(task)
-        task.add_done_callback(self.leaving.discard)
+    async def on_trial(self, agent_id: UUID, version: int) -> bool:
+        """Whether a version has but a share of the calls; no where Postgres does not say at once."""
+        try:
+            async with asyncio.timeout(TRIAL_LOOK_SECONDS), self.database.begin() as db_session:
+                return await TrialRepository(db_session).goes_on(agent_id, version)
+        except (SQLAlchemyError, OSError):
+            return False
 
     async def close(self) -> None:
         """Wait for the agents that are being seen off, each with its own limit, and tell what was lost."""
-        await asyncio.gather(*self.leaving, return_exceptions=True)
+        await self.farewells.close()
         await self.reports.close()

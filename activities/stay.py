@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 
 from activities.crashes import MANY, Crashes
+from activities.farewells import HostGoing
 from activities.reporter import Reporter
 from agents.hosting import HostedAgent
 from common.discretion import DISCRETION
-from common.errors import BionicError, LiveKitUnreachable, Unavailable
+from common.errors import BionicError, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
 from common.livekit_server import check_livekit
 from common.status import Status
 from db.engine import is_away
-from db.repositories.trials import TrialRepository
 from workflows import policy
 from workflows.types import HostDetails, ReplicaInput
 
@@ -31,26 +32,8 @@ logger = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from activities.hosting import HostActivities
 
-TRIAL_LOOK_SECONDS = 1.0
-"""LiveKit waits for an answer meanwhile."""
-
 DELIVER_SECONDS = 1.0
 """Between two tries to deliver a report."""
-
-
-class HostGoing(Unavailable):
-    """This host is shutting down or shall be empty; another one takes the agent over."""
-
-    expected = True
-    retry_seconds = 0.1
-    """An agent that was moved a dozen times would wait half a minute for its next host."""
-
-
-class HostClosed(HostGoing):
-    """This host takes no agents now; Temporal was asked for some before."""
-
-    retry_seconds = 0.01
-    """The host may have asked a dozen times: the agent goes through them all in half a second."""
 
 
 class Crashed(BionicError):
@@ -82,7 +65,9 @@ class Stay:
         self._over = host.lease.over
         self._registered = False
         self._connected = False
+        self._farewell: asyncio.Task[None] | None = None
         self._crashes = Crashes(activity.info().heartbeat_details)
+        self._token = base64.b64encode(activity.info().task_token).decode()
 
     async def run(self) -> None:
         """Return when the agent was told to leave and its calls are over.
@@ -96,16 +81,29 @@ class Stay:
         try:
             await self._serve_or_tell()
         except asyncio.CancelledError:
-            details = activity.cancellation_details()
-            if not (details and details.not_found):
+            if not await self._given_up():
                 raise
-            logger.info(
-                "given up: Temporal has given it to another host", extra={"agent": self._replica.slug}
-            )
         finally:
             beating.cancel()
             self._going.cancel()
             self._move_out()
+
+    async def _given_up(self) -> bool:
+        """Whether this attempt is over by Temporal's will, and not by its host's end.
+
+        One that was cancelled is to leave, and the order that says how has not come through. It stays until
+        its last call is over, so that nobody takes it for stopped before, but not beyond the time that the
+        order gives: its workflow is asked for that.
+        """
+        details, about = activity.cancellation_details(), {"agent": self._replica.slug}
+        if details and details.not_found:
+            logger.info("given up: Temporal has given it to another host", extra=about)
+            return True
+        if self._tenant is None or not (details and details.cancel_requested):
+            return False
+        logger.warning("cancelled: the order to leave did not come through", extra=about)
+        await self._until(self._say_farewell(self._tenant))
+        return True
 
     async def _serve_or_tell(self) -> None:
         try:
@@ -172,10 +170,23 @@ class Stay:
             return
         if tenants.get(self._reporter.replica_id) is tenant:
             del tenants[self._reporter.replica_id]
-        if not tenant.agent.departed:
-            moving = activity.is_worker_shutdown() or self._host.door.emptying.is_set()
-            notice = policy.HANDOVER.total_seconds() if moving else 0.0
-            self._host.see_off(tenant.agent, self._drain_seconds, notice=notice)
+        if self._farewell is None and not tenant.agent.departed:
+            self._say_farewell(tenant)
+
+    def _say_farewell(self, tenant: Tenant) -> asyncio.Task[None]:
+        """Have the host look after the agent's last calls, and after new ones until it has moved."""
+        details = activity.cancellation_details()
+        given_up = self._over.is_set() or bool(details and (details.not_found or details.cancel_requested))
+        going = activity.is_worker_shutdown() or self._host.door.emptying.is_set()
+        self._farewell = self._host.farewells.say(
+            tenant.agent,
+            self._reporter.replica_id,
+            tenant.attempt,
+            self._drain_seconds,
+            moving=going and not (given_up or tenant.agent.leaving),
+            ordered=given_up,
+        )
+        return self._farewell
 
     async def _serve(self) -> None:
         await self._tell_of_a_takeover()
@@ -185,9 +196,8 @@ class Stay:
             # The first attempt comes straight from validation; a later one wants to know why.
             await check_livekit(credentials, self._host.http)
         names = [f"{self._replica.slug}@v{self._replica.version}", self._replica.slug]
-        agent = HostedAgent(
-            job, credentials, names, self._host.facilities, self._host.reports, self._on_trial
-        )
+        on_trial = partial(self._host.on_trial, UUID(self._replica.agent_id), self._replica.version)
+        agent = HostedAgent(job, credentials, names, self._host.facilities, self._host.reports, on_trial)
         self._tenant = Tenant(agent, self._reporter.attempt)
         self._host.tenants[self._reporter.replica_id] = self._tenant
         self._moved_in.set()
@@ -201,15 +211,6 @@ class Stay:
             await self._reporter.tell(Status.RUNNING, agent.worker_id)
             await self._stay(agent, credentials)
         await self._until(agent.leave(math.inf))
-
-    async def _on_trial(self) -> bool:
-        """Whether the version has but a share of the calls; no where Postgres does not say at once."""
-        agent_id, version = UUID(self._replica.agent_id), self._replica.version
-        try:
-            async with asyncio.timeout(TRIAL_LOOK_SECONDS), self._host.database.begin() as db_session:
-                return await TrialRepository(db_session).goes_on(agent_id, version)
-        except (SQLAlchemyError, OSError):
-            return False
 
     async def _tell_of_a_takeover(self) -> None:
         """A later attempt says so once: days without LiveKit must not fill the workflow's history."""
@@ -277,6 +278,8 @@ class Stay:
             calls_taken=agent.calls_taken if agent else 0,
             reason=self._reporter.reason,
             crashes=self._crashes.times,
+            attempt=self._reporter.attempt,
+            token=self._token,
         )
 
     def _welcome(self, *, connected: bool) -> None:

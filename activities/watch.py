@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import Client
+from temporalio.client import AsyncActivityHandle, Client, WorkflowExecutionDescription
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
@@ -23,6 +25,8 @@ from workflows.absence import no_workflow
 from workflows.host_types import HostInput, Inquest
 from workflows.policy import HEARTBEAT, HOST_ACTIVITY_ID, agent_workflow_id
 from workflows.types import ReplicaChanged, ReplicaReport
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 16
 """Agents that are handed on at the same time."""
@@ -138,28 +142,56 @@ class HandOn:
                 return await self._fail(replica)
 
         results = await asyncio.gather(*(_one(each) for each in replicas), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        errors = [result for result in results if isinstance(result, BaseException)]
+        if errors:
+            # All others are handed on: whoever tries again has only these left.
+            logger.warning("%d of %d agents are not handed on: %s", len(errors), len(results), errors[0])
+            raise errors[0]
         return sum(map(bool, results))
 
     async def _fail(self, replica: CarriedReplica) -> bool:
         try:
-            described = await self.client.get_workflow_handle(replica.id).describe(rpc_timeout=RPC_TIMEOUT)
-            pending = pending_stay(list(described.raw_description.pending_activities))
-            if pending is None or not self._concerns(pending):
+            described, pending = await self._look(replica)
+            if pending is None:
                 return False
             await self._tell(replica, pending.attempt)
-            running = self.client.get_async_activity_handle(
-                workflow_id=replica.id, run_id=described.run_id, activity_id=HOST_ACTIVITY_ID
-            )
+            attempt = await self._handle(replica, described, pending)
+            if attempt is None:
+                return False
             lost = ApplicationError(self.reason, type="HostLost", next_retry_delay=RETRY_DELAY)
-            await running.fail(lost, rpc_timeout=RPC_TIMEOUT)
+            await attempt.fail(lost, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if not no_workflow(error):
                 raise
             return False  # it ended meanwhile, or was handed on already
         return True
+
+    async def _look(
+        self, replica: CarriedReplica
+    ) -> tuple[WorkflowExecutionDescription, PendingActivityInfo | None]:
+        """A replica's workflow, and its activity where that host's process carries it."""
+        described = await self.client.get_workflow_handle(replica.id).describe(rpc_timeout=RPC_TIMEOUT)
+        pending = pending_stay(list(described.raw_description.pending_activities))
+        return described, pending if pending and self._concerns(pending) else None
+
+    async def _handle(
+        self, replica: CarriedReplica, described: WorkflowExecutionDescription, pending: PendingActivityInfo
+    ) -> AsyncActivityHandle | None:
+        """By which that attempt fails, and no later one: somebody else may hand the agent on just now.
+
+        An attempt says by its heartbeats which token it has. One that has not said it yet is known by the id
+        of its activity alone, which the next attempt has as well. So it is looked at once more; None where
+        that finds another one. What is left is the time of one call to Temporal: an attempt that begins
+        meanwhile is failed instead, and the agent registers once more. It takes `RETRY_DELAY` to begin.
+        """
+        if token := await _token(described, pending):
+            return self.client.get_async_activity_handle(task_token=token)
+        again, still = await self._look(replica)
+        if still is None or (again.run_id, still.attempt) != (described.run_id, pending.attempt):
+            return None
+        return self.client.get_async_activity_handle(
+            workflow_id=replica.id, run_id=described.run_id, activity_id=HOST_ACTIVITY_ID
+        )
 
     def _concerns(self, pending: PendingActivityInfo) -> bool:
         taken = pending.last_started_time.ToDatetime(UTC)
@@ -169,6 +201,15 @@ class HandOn:
         report = ReplicaReport(Status.DEGRADED, attempt, self.host, None, self.reason)
         agent = self.client.get_workflow_handle(agent_workflow_id(str(replica.agent_id)))
         await agent.signal("replica_changed", ReplicaChanged(replica.id, report), rpc_timeout=RPC_TIMEOUT)
+
+
+async def _token(described: WorkflowExecutionDescription, pending: PendingActivityInfo) -> bytes | None:
+    """By which Temporal knows that attempt; None where it has not said so: the last one's words stay."""
+    payloads = pending.heartbeat_details.payloads
+    said = (await described.data_converter.decode(payloads))[0] if payloads else None
+    if not isinstance(said, dict) or said.get("attempt") != pending.attempt:
+        return None
+    return base64.b64decode(said.get("token") or "") or None
 
 
 def pending_stay(activities: list[PendingActivityInfo]) -> PendingActivityInfo | None:

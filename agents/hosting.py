@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from agents.asking import Asked
 from agents.call_job import CallJob
 from agents.departure import Departure
 from agents.facilities import Facilities
-from agents.offers import Asked, CallEnd, CallListener, CallTaken
+from agents.offers import CallEnd, CallListener, CallTaken
 from agents.registration import Registration
 from common.errors import LiveKitError
 from common.livekit import LiveKitCredentials

@@ -12,6 +12,7 @@ from typing import Protocol
 from livekit.agents.job import JobAcceptArguments, RunningJobInfo
 from livekit.protocol import agent as lk
 
+from agents.asking import Asked, Asking
 from agents.call_job import CallJob
 from agents.capacity import Capacity
 from agents.dispatch import ATTEMPT, Dispatch, agent_identity
@@ -59,10 +60,6 @@ class CallListener(Protocol):
 
     def over(self, end: CallEnd) -> None:
         """Its process is gone, for whatever reason."""
-
-
-Asked = Callable[[], Awaitable[bool]]
-"""Asked at each offer."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,8 @@ class Offers:
         """Set once no new calls are taken."""
         self._name, self._call, self._pool, self._send = name, call, pool, send
         self._changed, self._listener = changed, listener
-        self._capacity, self._on_trial, self._takes_back = capacity, on_trial, takes_back
+        self._capacity, self._takes_back = capacity, takes_back
+        self._asking = Asking(name, on_trial)
         self._open: dict[str, Offer] = {}
         self._jobs: dict[str, Job] = {}
         self._ending: set[str] = set()
@@ -138,10 +136,18 @@ class Offers:
         return sorted(self._jobs)
 
     async def consider(self, job: lk.Job) -> None:
-        """Answer an offer."""
+        """Answer an offer: at once, or as soon as it is known whether the version is on trial."""
         received = time.time()
-        # Asked first: whether calls are taken at all may change meanwhile.
-        on_trial = self._on_trial is not None and await self._on_trial()
+        if self._asking.needed:
+            self._asking.ask(job.id, lambda on_trial: self._answer(job, received, on_trial=on_trial))
+        else:
+            await self._answer(job, received, on_trial=False)
+
+    def forget(self) -> None:
+        """The connection is lost: what was offered by it and is not answered yet is void."""
+        self._asking.forget()
+
+    async def _answer(self, job: lk.Job, received: float, *, on_trial: bool) -> None:
         dispatch = Dispatch.read(job.metadata)
         refused = self.closed or (self.refusing and not (dispatch and dispatch.last))
         if refused or self._capacity.overfull or on_trial or self._is_avoided(dispatch, job.room.name):
@@ -238,7 +244,8 @@ class Offers:
         await self._send(lk.WorkerMessage(update_job=lk.UpdateJobStatus(job_id=job_id, status=status)))
 
     def end(self, job_id: str, patience: float = RECORD_SECONDS) -> None:
-        """LiveKit wants a call to end."""
+        """LiveKit wants a call to end; one that is only offered yet is not taken any more."""
+        self._asking.withdraw(job_id)
         if job_id in self._jobs:
             self._ending.add(job_id)
             self._pool.end(job_id, patience)
@@ -262,6 +269,7 @@ class Offers:
         for job_id in self.jobs:
             self.end(job_id, CLOSE_SECONDS)
         await self._quiet.wait()
+        await self._asking.settle()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:

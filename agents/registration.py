@@ -20,10 +20,11 @@ from livekit.agents import version as livekit_agents
 from livekit.protocol import agent as lk
 from livekit.protocol.models import ParticipantPermission
 
+from agents.asking import Asked
 from agents.call_job import CallJob
 from agents.capacity import Capacity
 from agents.jobs import JobPool
-from agents.offers import Asked, CallListener, Offers
+from agents.offers import CallListener, Offers
 from common.errors import LiveKitRefused, LiveKitUnreachable
 from common.livekit import LiveKitCredentials
 
@@ -151,6 +152,7 @@ class Registration:
         finally:
             self._socket = None
             self._changed()
+            self._offers.forget()
             await socket.close()
 
     async def _register(self, socket: aiohttp.ClientWebSocketResponse) -> None:

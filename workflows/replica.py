@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 from temporalio.workflow import ActivityCancellationType
@@ -24,6 +26,7 @@ class ReplicaWorkflow:
     def __init__(self, replica: ReplicaInput) -> None:
         self._replica = replica
         self._orders: list[StopReplica] = []
+        self._order: StopReplica | None = None
         self._stopping = False
 
     @workflow.run
@@ -90,6 +93,14 @@ class ReplicaWorkflow:
         self._stopping = True
         self._describe(f"told to end within {order.drain_seconds:g} s")
         self._orders.append(order)
+        least = min(order.drain_seconds, self._order.drain_seconds if self._order else order.drain_seconds)
+        self._order = replace(order, drain_seconds=least)
+
+    @workflow.query
+    def order(self) -> StopReplica | None:
+        """What it was told about its end, with the least time that anybody gave it: for hosts whom the order
+        itself did not reach. They ask after the end as well."""
+        return self._order
 
     async def _tell(self, end: ReplicaReport) -> None:
         """Tell the agent's workflow, which may be gone."""

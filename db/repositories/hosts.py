@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    exists,
     func,
     or_,
     select,
@@ -24,7 +25,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.status import Standing, Status
-from db.models import HostRow, ReplicaRow
+from db.models import CallRow, HostRow, ReplicaRow
+from db.repositories.calls import OPEN
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,15 @@ class HostRepository:
 
     async def carried(self, name: str) -> Sequence[CarriedReplica]:
         """The replicas that a host carries, as was told, or may carry: those that are not well told last of
-        the host before."""
+        the host before. Those with callers there come first: they wait for another agent.
+        """
+        in_calls = exists().where(
+            CallRow.agent_id == ReplicaRow.agent_id, CallRow.host == name, CallRow.status.in_(OPEN)
+        )
         told = and_(ReplicaRow.host == name, ReplicaRow.status == Status.RUNNING)
         perhaps = ReplicaRow.status.in_([Status.STARTING, Status.DEGRADED, Status.DRAINING])
-        statement = select(ReplicaRow.id, ReplicaRow.agent_id, ReplicaRow.host).where(or_(told, perhaps))
+        columns = (ReplicaRow.id, ReplicaRow.agent_id, ReplicaRow.host)
+        statement = select(*columns).where(or_(told, perhaps)).order_by(in_calls.desc())
         return [CarriedReplica(*row) for row in await self._db_session.execute(statement)]
 
     async def list(self, *, lock: bool = False) -> list[SeenHost]:
@@ -139,6 +146,17 @@ class HostRepository:
         if with_room:
             statement = statement.where(HostRow.full.is_(None))
         return set((await self._db_session.execute(statement)).scalars())
+
+    async def others_take_agents(self, name: str, patience: timedelta) -> bool:
+        """Whether another host than that one is there and takes agents, and will: it is not about to go."""
+        found = exists().where(
+            HostRow.name != name,
+            HostRow.process != "",
+            HostRow.standing == Standing.OPEN,
+            HostRow.heeds == Standing.OPEN,
+            HostRow.last_seen_at >= func.now() - patience,
+        )
+        return bool((await self._db_session.execute(select(found))).scalar_one())
 
     async def newest_silence(self) -> timedelta | None:
         """How long ago any host was heard of; None when there never was one."""

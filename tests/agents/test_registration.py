@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from livekit.protocol import agent as lk
 
+from agents.asking import Asked
 from agents.call_job import CallJob
 from agents.capacity import BUSIEST, LEAST_MARGIN, Capacity, Limits, Usage
 from agents.dispatch import Dispatch
@@ -43,6 +44,7 @@ async def registered(
     capacity: Capacity | None = None,
     heard: Heard | None = None,
     takes_back: Callable[[], bool] | None = None,
+    on_trial: Asked | None = None,
 ) -> AsyncIterator[tuple[Registration, asyncio.Task[None]]]:
     """A registration that runs for the block."""
     credentials = LiveKitCredentials(livekit.url, "key", "secret-of-at-least-thirty-two-bytes")
@@ -56,6 +58,7 @@ async def registered(
             capacity or idle(),
             lambda: NEWS.append(None),
             heard or Heard(),
+            on_trial=on_trial,
             takes_back=takes_back,
         )
         task = asyncio.create_task(one.run())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import Client
 
 from tests.support.caller import calling
 from tests.support.hosts import another_host, carriers, listed, order, own_host
@@ -12,7 +14,7 @@ from tests.support.outages import GREETING, is_greeted
 from tests.support.platform import ANSWER, ORDER, Json, Platform, offline_config
 from tests.support.toxiproxy import Toxiproxy
 from tests.support.waiting import eventually
-from workflows.policy import HEARTBEAT_TIMEOUT
+from workflows.policy import HEARTBEAT_TIMEOUT, RELEASE_TIMEOUT, replica_workflow_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
@@ -53,6 +55,46 @@ async def test_a_host_that_only_temporal_has_lost_keeps_its_agents_until_it_hear
             await proxy.mend()
         await eventually(lambda: _owned_once(platform, agent), "one owner", seconds=FOLLOWS_SECONDS)
         await platform.stop(agent["id"])
+
+
+async def test_one_that_is_stopped_at_once_meanwhile_is_stopped_once_its_host_hears_of_it(
+    platform: Platform, toxiproxy: Toxiproxy
+) -> None:
+    """The order does not reach the host, which learns only that it is to end: and then how soon."""
+    first = await own_host(platform)
+    proxy = await toxiproxy.before("temporal-of-a-deaf-host", platform.stack.temporal_address)
+    async with another_host(platform, ISLAND, TEMPORAL_ADDRESS=proxy.address):
+        await order(platform, first, "cordon")
+        agent = await platform.deployed("deaf", drainSeconds=3600)
+        await order(platform, first, "uncordon")
+        assert await carriers(platform, agent["id"]) == [ISLAND]
+        token = await platform.token(agent["slug"])
+        async with calling(token["url"], token["token"], quiet=True) as caller:
+            await caller.hears(GREETING)
+            await proxy.swallow()
+            await platform.call("POST", f"/api/agents/{agent['id']}/stop", {"drain": False}, expect=202)
+            await eventually(
+                lambda: _cancelled(platform, agent),
+                "the order given up",
+                seconds=RELEASE_TIMEOUT.total_seconds() + 10,
+            )
+            assert (await platform.agent(agent["id"]))["status"] == "draining", "a call goes on"
+            assert caller.agents
+            await proxy.mend()
+
+            async def sent_out() -> bool:
+                return not caller.room.isconnected()
+
+            await eventually(sent_out, "the call over", seconds=FOLLOWS_SECONDS)
+        await platform.reaches(agent["id"], "stopped")
+
+
+async def _cancelled(platform: Platform, agent: Json) -> bool:
+    """Whether the replica's activity is to end, and has not heard of it."""
+    client = await Client.connect(platform.stack.temporal_address)
+    replica = await client.get_workflow_handle(replica_workflow_id(agent["id"], 1, 1)).describe()
+    wanted = PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
+    return wanted in {each.state for each in replica.raw_description.pending_activities}
 
 
 async def _missed(platform: Platform) -> None:

@@ -7,7 +7,7 @@ import logging
 import os
 import resource
 from asyncio import Task
-from collections.abc import AsyncIterator, Awaitable, Collection, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from temporalio.worker import Worker
 
 from activities.call_reports import CallReports
 from activities.door import Door
+from activities.farewells import Farewells
 from activities.hosting import HostActivities
 from activities.lease import Lease
 from activities.left_alone import LeftAlone
@@ -34,7 +35,9 @@ from activities.watch import HandOn, worker_identity
 from agents.capacity import Capacity
 from agents.facilities import open_facilities
 from agents.trust import have_roots
+from common.errors import Unavailable
 from common.settings import Settings, get_settings
+from common.status import Standing
 from db.engine import Database
 from db.repositories.hosts import HostFigures, HostRepository
 from workers.agent_logs import kept_agent_logs
@@ -59,6 +62,12 @@ ON_THE_WAY_SECONDS = 10.0
 
 FOR_POSTGRES = timedelta(seconds=1)
 """What workflows tell it is there by then."""
+
+AGAIN_SECONDS = 1.0
+"""Before what the last process carried is freed once more: Temporal or Postgres did not answer in time."""
+
+AWAY = (SQLAlchemyError, OSError, RPCError, Unavailable)
+"""What is raised where Postgres or Temporal is away, or so busy that it might as well be."""
 
 LAST_MOMENT_LOOKS = 3
 """How often a process that begins looks for what the one before was given as it died: some of the time within
@@ -104,17 +113,18 @@ def host_workers(client: Client, activities: HostActivities) -> tuple[Worker, Wo
     return agents, orders
 
 
-def figures(tenants: Collection[Tenant], capacity: Capacity, door: Door) -> HostFigures:
-    """How this host is now. Its calls are also those of agents that have left it already."""
+def figures(tenants: Collection[Tenant], capacity: Capacity, door: Door, farewells: Farewells) -> HostFigures:
+    """How this host is now. Its agents are also those that it gives up and no other host has yet, its calls
+    those of all that have left it already."""
     return HostFigures(
         version=version("bionic-agents"),
-        agents=len(tenants),
+        agents=len(tenants) + farewells.staying,
         active_calls=capacity.calls,
         cpu=capacity.usage.cpu,
         memory=capacity.usage.memory,
         max_calls=capacity.limits.calls,
         full=capacity.full,
-        heeds=door.standing,
+        heeds=Standing.DRAINED if farewells.going else door.standing,
     )
 
 
@@ -138,16 +148,29 @@ async def free_the_last(activities: HostActivities, since: datetime) -> None:
         await left_alone.before(activities.host, activities.lease.process)
 
     # No caller waits for a thousand agents, for one may be elsewhere already; nor they for a caller.
-    for result in await asyncio.gather(_agents(), _calls(), return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
+    await asyncio.gather(
+        _at_last(_agents, "agents of this host's last process"),
+        _at_last(_calls, "calls of this host's last process"),
+    )
     # An agent that it was given in its last moment is not known to Postgres until it is slow to register.
     for _ in range(LAST_MOMENT_LOOKS):
         await asyncio.sleep((START_AT_ONCE + FOR_POSTGRES).total_seconds() / LAST_MOMENT_LOOKS)
         try:
             await hand_on.all()
-        except (SQLAlchemyError, OSError, RPCError) as error:
+        except AWAY as error:
             logger.warning("this host's last process is not looked after once more: %s", error)
+
+
+async def _at_last(work: Callable[[], Awaitable[None]], what: str) -> None:
+    """Do it until it is done: an answer that came too late is no reason for a host with its agents to end."""
+    while True:
+        try:
+            await work()
+        except AWAY as error:
+            logger.warning("%s are not free yet: %s", what, error)
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            return
 
 
 async def mind_the_lost(activities: HostActivities) -> None:
@@ -166,7 +189,7 @@ async def mind_the_lost(activities: HostActivities) -> None:
             missing = [replica for replica in ours if replica.id not in activities.attempts]
             await asyncio.sleep(ON_THE_WAY_SECONDS)
             given_back = await hand_on.these([r for r in missing if r.id not in activities.attempts])
-        except (SQLAlchemyError, OSError, RPCError) as error:
+        except AWAY as error:
             logger.warning("what was lost on its way can't be looked for: %s", error)
             continue
         if given_back:
@@ -199,7 +222,8 @@ async def run(settings: Settings) -> None:
         with host_name(settings.bionic_host_name, platform) as name:
             tenants: dict[str, Tenant] = {}
             capacity, door = Capacity(limits(settings), usage), Door()
-            lease = Lease(client, name, lambda: figures(tenants.values(), capacity, door))
+            farewells = Farewells(database, client, name)
+            lease = Lease(client, name, lambda: figures(tenants.values(), capacity, door, farewells))
             async with kept_agent_logs(database, name):
                 facilities = open_facilities(capacity, settings.bionic_call_memory_mb)
                 async with aiohttp.ClientSession() as http, facilities as shared:
@@ -208,7 +232,17 @@ async def run(settings: Settings) -> None:
                     reports = CallReports(lease, database, CallNews(client, NEWS_TIMEOUT), calls, salvage)
                     waiting = WaitingCallers(database, CallNews(client), settings.bionic_join_seconds)
                     activities = HostActivities(
-                        lease, database, client, settings, http, shared, reports, waiting, tenants, door
+                        lease,
+                        database,
+                        client,
+                        settings,
+                        http,
+                        shared,
+                        reports,
+                        waiting,
+                        farewells,
+                        tenants,
+                        door,
                     )
                     await host(activities, await lease.take(), stop)
     finally:
@@ -224,8 +258,8 @@ async def once(work: Awaitable[None]) -> None:
 async def host(activities: HostActivities, since: datetime, stop: asyncio.Event) -> None:
     """Take agents until `stop`; return when the last call is over. Since `since` the host's name is ours."""
     keeper = Keeper(activities.host, activities.database, activities.settings)
+    presence = Presence(activities.database, activities.lease, activities.door)
     minding = (
-        Presence(activities.database, activities.lease, activities.door).keep(),
         activities.lease.watch(),
         mind_the_lost(activities),
         activities.waiting.keep(),
@@ -238,10 +272,14 @@ async def host(activities: HostActivities, since: datetime, stop: asyncio.Event)
     try:
         # Freed only when agents are asked for already: Temporal hands over at once what somebody waits for.
         freeing = kept(once(free_the_last(activities, since)))
-        async with kept(*minding) as kin, workers as ended, freeing as freed:
-            logger.info("runtime host ready", extra={"host": activities.host})
-            await run_until_stopped(stop, ended, *kin, *freed)
-            logger.info("going: handing over", extra={"agents": len(activities.tenants)})
+        async with kept(presence.keep()) as there:
+            async with kept(*minding) as kin, workers as ended, freeing as freed:
+                logger.info("runtime host ready", extra={"host": activities.host})
+                await run_until_stopped(stop, ended, *there, *kin, *freed)
+                logger.info("going: handing over", extra={"agents": len(activities.tenants)})
+                activities.farewells.going = True
+            # Callers are sent to agents of hosts that are there, and until others have them that is here.
+            await activities.farewells.handed_over()
     finally:
         await activities.close()
         await keeper.close()
