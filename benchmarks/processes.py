@@ -53,27 +53,32 @@ def in_calls(pid: int) -> list[psutil.Process]:
 
 def _cpu(pids: Iterable[int]) -> dict[int, float]:
     """Seconds by process, of the trees below `pids`."""
-    spent = {}
+    seconds = {}
     for process in (found for pid in pids for found in tree(pid)):
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        spent[process.pid] = times.user + times.system
-    return spent
+        seconds[process.pid] = times.user + times.system
+    return seconds
+
+
+def spent(pids: Mapping[str, int]) -> dict[str, dict[int, float]]:
+    """Seconds of CPU by process, of each tree."""
+    return {name: _cpu([pid]) for name, pid in pids.items()}
 
 
 async def mcores(pids: Mapping[str, int], seconds: float) -> dict[str, float]:
     """Thousandths of a core that each tree uses during the next `seconds`."""
-    before, began = {name: _cpu([pid]) for name, pid in pids.items()}, time.monotonic()
+    before, began = spent(pids), time.monotonic()
     await asyncio.sleep(seconds)
-    after, took = {name: _cpu([pid]) for name, pid in pids.items()}, time.monotonic() - began
+    after, took = spent(pids), time.monotonic() - began
     return {name: 1000 * grown(before[name], after[name]) / took for name in pids}
 
 
 def grown(before: Mapping[int, float], after: Mapping[int, float]) -> float:
     """What was spent between two looks by the processes that are there at the second."""
-    return sum(spent - before.get(pid, 0.0) for pid, spent in after.items())
+    return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
 async def quiet(*pids: int, share: float = 0.25, seconds: float = 20.0) -> bool:

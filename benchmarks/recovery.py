@@ -6,10 +6,12 @@ import os
 import signal
 import time
 from contextlib import AsyncExitStack
+from statistics import median
 
 from benchmarks.bench import Agent, Bench, open_bench
 from benchmarks.hosts import lone_host
 from benchmarks.measure import Goal, Result, Series
+from benchmarks.processes import grown, spent
 from benchmarks.scale import Scale, Tell
 from benchmarks.stock import kept_stock
 from stack.config import Service
@@ -36,23 +38,36 @@ async def _killed(bench: Bench, count: int, kills: int, stock: Series | None, te
     """The host of so many agents."""
     agents = await bench.create_many("recovery", count)
     await bench.deploy_gently(agents)
-    restarted = [await _restarted(bench, agents, tell) for _ in range(kills)]
+    busy: list[dict[str, float]] = []
+    restarted = [await _restarted(bench, agents, tell, busy) for _ in range(kills)]
     taken_over = await _taken_over(bench, agents, kills, tell)
     name = f"host with {count} agents killed → all registered"
     return [
-        Result(f"{name}, it is started again", "s", Series(tuple(restarted)), stock, _RESTARTED),
+        Result(
+            f"{name}, it is started again", "s", Series(tuple(restarted)), stock, _RESTARTED, note=_note(busy)
+        ),
         Result(f"{name}, by another host", "s", taken_over, goal=_TAKEN_OVER),
     ]
 
 
-async def _restarted(bench: Bench, agents: list[Agent], tell: Tell) -> float:
-    """The stack's own supervisor starts it again."""
+async def _restarted(bench: Bench, agents: list[Agent], tell: Tell, busy: list[dict[str, float]]) -> float:
+    """The stack's own supervisor starts it again. What CPU each server spent meanwhile is added to `busy`."""
     await bench.settle()
     tell(f"a host with {len(agents)} agents is killed")
-    began = time.time()
+    before, began = spent(bench.pids), time.time()
     bench.stack.kill(Service.RUNTIME, signal.SIGKILL)
     times = await bench.registered(*agents, after=began, seconds=_AGAIN_SECONDS)
+    after = spent(bench.pids)
+    busy.append({name: grown(before.get(name, {}), after[name]) for name in after})
     return max(times.values()) - began
+
+
+def _note(busy: list[dict[str, float]]) -> str:
+    """What bounds it: the median of each server's part."""
+    names = sorted({name for each in busy for name in each})
+    parts = {name: median(each.get(name, 0.0) for each in busy) for name in names}
+    told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in parts.items())
+    return f"CPU of both cores spent meanwhile: {told}; {sum(parts.values()):.1f} s in all"
 
 
 async def _stock(bench: Bench, kills: int, tell: Tell) -> Series:
