@@ -19,9 +19,9 @@ from activities.errors import told_to_temporal
 from activities.last_calls import LastCalls
 from activities.rooms import Room
 from agents.dispatch import Dispatch
-from common.errors import NotFound
+from common.errors import LiveKitError, NotFound
 from common.livekit import LiveKitCredentials
-from common.livekit_server import if_there, livekit_server
+from common.livekit_server import CHECK_SECONDS, if_there, livekit_server
 from common.settings import Settings
 from common.status import CallStatus, Status
 from db.engine import Database
@@ -92,15 +92,20 @@ class CallActivities:
         """As the room tells; where it has no agent, a host that is there may have the job of one."""
         call = found.call
         version = _version(found) or call.version  # which may be finishing its last calls
-        if room.state is not CallState.ALONE or not (call.job_id and call.host) or version is None:
+        if room.state is not CallState.ALONE or version is None or not await self._is_held(call):
             return CallSight(room.state, call.attempt)
         async with self.database.begin() as db_session:
             hosts = HostRepository(db_session)
-            silence = await hosts.silence(call.host, call.host_process or "")
             carriers = await hosts.carriers(call.agent_id, version, HEARTBEAT_TIMEOUT, with_room=True)
-        if silence is None or silence > HEARTBEAT_TIMEOUT:
-            return CallSight(CallState.ALONE, call.attempt)
         return CallSight(CallState.COMING, call.attempt, call.host, others=bool(carriers - {call.host}))
+
+    async def _is_held(self, call: CallRow) -> bool:
+        """Whether a host that is there has the job of the call's agent."""
+        if not (call.job_id and call.host):
+            return False
+        async with self.database.begin() as db_session:
+            silence = await HostRepository(db_session).silence(call.host, call.host_process or "")
+        return silence is not None and silence <= HEARTBEAT_TIMEOUT
 
     async def _close_if_over(self, call: CallRow, room: Room) -> bool:
         if call.status == CallStatus.WAITING:
@@ -205,7 +210,7 @@ class CallActivities:
         """Tell the caller and operators that no agent comes; end the call where that is asked for."""
         with told_to_temporal():
             found = await self._standing(UUID(request.call_id))
-            if found is None:
+            if found is None or (request.unless_held and await self._is_held(found.call)):
                 return
             call = found.call
             about = {"agent": str(call.agent_id), "room": call.room}
@@ -214,7 +219,9 @@ class CallActivities:
             )
             async with self.database.begin() as db_session:
                 recoveries = RecoveryRepository(db_session)
-                await recoveries.unanswered(call, request.reason, request.tries, over=request.over)
+                await recoveries.unanswered(
+                    call, request.reason, request.tries, over=request.over, cause=request.cause
+                )
                 if request.over:
                     await CallRepository(db_session).end(call.room, request.reason, CallStatus.FAILED)
             await self._tell_room(found, request)
@@ -222,11 +229,16 @@ class CallActivities:
     async def _tell_room(self, found: Standing, request: GiveUp) -> None:
         room = found.call.room
         said = json.dumps({"status": "no agent", "over": request.over}).encode()
-        async with livekit_server(found.credentials, self.http) as client:
-            with if_there():
-                await client.room.send_data(api.SendDataRequest(room=room, data=said, topic=TOPIC))
-                if request.over:
-                    await client.room.delete_room(api.DeleteRoomRequest(room=room))
+        try:
+            async with livekit_server(found.credentials, self.http) as client, asyncio.timeout(CHECK_SECONDS):
+                with if_there():
+                    await client.room.send_data(api.SendDataRequest(room=room, data=said, topic=TOPIC))
+                    if request.over:
+                        await client.room.delete_room(api.DeleteRoomRequest(room=room))
+        except LiveKitError as error:
+            if error.retryable and not request.over:
+                raise
+            logger.warning("the caller could not be told: %s", error.message, extra={"room": room})
 
     @activity.defn
     async def finish_call(self, call_id: str) -> list[str]:
@@ -254,7 +266,7 @@ class CallActivities:
 
     async def _room(self, found: Standing) -> Room:
         room = Room([], {}, there=False)
-        async with livekit_server(found.credentials, self.http) as client:
+        async with livekit_server(found.credentials, self.http) as client, asyncio.timeout(CHECK_SECONDS):
             with if_there():
                 request = api.ListParticipantsRequest(room=found.call.room)
                 room = Room.of((await client.room.list_participants(request)).participants)

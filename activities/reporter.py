@@ -31,6 +31,7 @@ class Reporter:
         self._agent = client.get_workflow_handle(agent_workflow_id(agent_id))
         self._report: ReplicaReport | None = None
         self._told: ReplicaReport | None = None
+        self._number = 0
 
     @property
     def reason(self) -> str | None:
@@ -57,6 +58,7 @@ class Reporter:
         report = ReplicaReport(status, self.attempt, self.host, worker_id, reason, moving)
         if report != self._report:
             self._report = report
+            self._number += 1
             await self.deliver()
 
     async def deliver(self) -> None:
@@ -65,7 +67,7 @@ class Reporter:
         if report is None or self._told == report:
             return
         try:
-            change = ReplicaChanged(self.replica_id, report)
+            change = ReplicaChanged(self.replica_id, report, self._number)
             await self._agent.signal("replica_changed", change, rpc_timeout=RPC_TIMEOUT)
             self._told = report
         except RPCError as error:

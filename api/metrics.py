@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
+from common.causes import Cause
 from common.events import EventKind
 
 _log = logging.getLogger("bionic.api.access")
@@ -28,8 +31,8 @@ class Gauges:
     agents: dict[str, int]
     active_calls: int
     repairs: dict[str, int]
-    trouble: dict[str, int]
-    """Calls whose agent was replaced, and those to which none came, by the event that says so."""
+    trouble: Mapping[tuple[str, Cause], int]
+    """Calls whose agent was replaced, and those to which none came, by the event and its cause."""
 
 
 @dataclass
@@ -60,7 +63,7 @@ class Metrics:
         self.trouble = Gauge(
             "bionic_calls_in_trouble",
             "How often an agent was replaced in a call, or none came to a caller, within the last 24 hours.",
-            ["event"],
+            ["event", "cause"],
             registry=self.registry,
         )
         self.dropped = Gauge(
@@ -78,8 +81,8 @@ class Metrics:
         self.repairs.clear()
         for kind, count in gauges.repairs.items():
             self.repairs.labels(kind).set(count)
-        for kind in (EventKind.CALL_RECOVERED, EventKind.CALL_UNANSWERED):
-            self.trouble.labels(kind).set(gauges.trouble.get(kind, 0))
+        for kind, cause in product((EventKind.CALL_RECOVERED, EventKind.CALL_UNANSWERED), Cause):
+            self.trouble.labels(kind, cause).set(gauges.trouble.get((kind, cause), 0))
         self.dropped.set(news_dropped)
         return generate_latest(self.registry)
 

@@ -14,7 +14,7 @@ from cli.errors import ApiAway, CliError, Failed, KeyRefused
 
 Json = dict[str, Any]
 
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 _UNKNOWN_ROUTE = ("Not Found", "There is nothing at this address.")
 """What the API says of an address that it does not have; of a thing that is missing, it names the thing."""
 _MAX_PAGES = 100

@@ -21,6 +21,8 @@ _CURES = {
     "environment": "Check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
 }
 _NO_ROOM = "no-such-room"
+_BUSY = {408, 429}
+"""One of its nodes did not answer another in time, or it was asked too much: it may do it a moment later."""
 
 CHECK_SECONDS = 4.0
 
@@ -33,7 +35,7 @@ async def livekit_server(
 
     Raises:
         LiveKitRefused: the key or the secret is wrong, or one of them is missing.
-        LiveKitUnreachable: nothing that speaks LiveKit answers at the URL.
+        LiveKitUnreachable: nothing that speaks LiveKit answers at the URL, or it has no time.
         LiveKitError: LiveKit answered that it can't do what the block asked.
     """
     where, cure = f"LiveKit at {credentials.url}", _CURES[credentials.source]
@@ -51,6 +53,8 @@ async def livekit_server(
             raise LiveKitRefused(refusal) from error
         if error.status >= 500 or error.code == "unknown":
             raise LiveKitUnreachable(strange) from error
+        if error.status in _BUSY:
+            raise LiveKitUnreachable(f"{where} has no time for it: {error.message or error.code}.") from error
         raise LiveKitError(f"{where} did not do it: {error.message or error.code}.") from error
     except DecodeError as error:
         raise LiveKitUnreachable(strange) from error

@@ -83,6 +83,7 @@ class AgentWorkflow:
         """Bring `next` up beside what is live, and let the old one go only then. A new wish ends it."""
         deployment = self._state.next
         assert deployment is not None
+        self._canary.outcome = None  # another one's
         checked = await self._rollout.validated(deployment)
         if self._wished():
             return
@@ -95,6 +96,9 @@ class AgentWorkflow:
         if deployment.request.canary and not (failure or self._wished()):
             await self._clear_up(deployment, replicas)
             failure = await self._canary.try_out(deployment, replicas, actor)
+            if not (failure or self._wished()) and workflow.patched(policy.HEALTHY_TAKE_OVER):
+                # Who lost LiveKit meanwhile had no calls, and so none that went badly.
+                failure = await self._rollout.registered(deployment, replicas)
         if self._wished():
             return
         if failure:

@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import policy, signatures
-    from workflows.after import AftercareWorkflow
-    from workflows.after_types import AfterInput, Step
+    from common.causes import Cause
+    from workflows import call_work, policy
+    from workflows.after_types import Step
     from workflows.arrival import Arrival
     from workflows.call_types import (
         GOES_ON,
@@ -22,10 +21,9 @@ with workflow.unsafe.imports_passed_through():
         CallSight,
         CallState,
         GiveUp,
+        NotSent,
         SendAgent,
-        Sent,
     )
-    from workflows.errors import reason_of
 
 
 @workflow.defn
@@ -42,6 +40,8 @@ class CallWorkflow:
         self._call = call
         self._attempt = call.attempt
         self._tries = call.tries
+        self._blind = 0
+        """How often in a row LiveKit would not say how the call is."""
         self._lost: AgentLost | None = None
         self._expecting: timedelta | None = None
         """How long until an agent must be there; None while nothing suggests that there is none."""
@@ -148,17 +148,21 @@ class CallWorkflow:
             await workflow.wait_condition(self._news, timeout=rest)
 
     async def _look(self) -> CallSight | None:
-        """How the call is; None where neither Postgres nor LiveKit would say."""
+        """How the call is; None where Postgres or LiveKit would not say.
+
+        A server of LiveKit's that is gone for good takes its calls along, unless a host says it has them.
+        """
         try:
-            return await workflow.execute_local_activity(
-                signatures.look_at_call,
-                self._call.call_id,
-                start_to_close_timeout=policy.LOOK_AT_CALL_TIMEOUT,
-                retry_policy=policy.ONCE,
-            )
-        except (ActivityError, ApplicationError):
+            sight = await call_work.look(self._call)
+        except call_work.Blind as blind:
             self._expect(policy.CALL_PAUSE)
+            self._blind = self._blind + 1 if blind.lasting else 0
+            if self._blind == policy.CALL_LOST_FROM_SIGHT:
+                self._blind = 0
+                await self._tell_of(blind.reason, over=True, unless_held=True, cause=Cause.LIVEKIT)
             return None
+        self._blind = 0
+        return sight
 
     async def _act_on(self, sight: CallSight | None) -> None:
         if sight is None:
@@ -203,15 +207,20 @@ class CallWorkflow:
     async def _replace(self, lost: AgentLost, instead_of: str | None = None) -> None:
         """Send another agent, from another host `instead_of` that one; soon after, a look shows whether it is
         there."""
-        if not self._ready:  # else the last one was sent in vain for want of a host, and not of luck
-            self._tries += 1
+        one_more = not self._ready  # else the last one was sent in vain for want of a host, and not of luck
+        self._tries += int(one_more)
         if self._tries > policy.CALL_TRIES_AT_ONCE:
             await self._pause()
             if self._is_over():
                 return
         self._describe(f"{lost.reason} **Another agent is sent**: number {lost.attempt + 1}")
         elsewhere, self._ready = self._tries % 2 == 0, False
-        sent = await self._send(SendAgent(self._call.call_id, lost, elsewhere, instead_of))
+        sent = await call_work.send(SendAgent(self._call.call_id, lost, elsewhere, instead_of))
+        if isinstance(sent, NotSent):
+            if not self._news():
+                self._lost = lost  # it may be in the room still, as if all were well
+            await self._despair(sent.reason, one_more=one_more, cause=sent.cause)
+            return
         self._attempt, self._sent_at = sent.attempt, workflow.now()
         self._arrival.sent(self._sent_at, instead=instead_of is not None)
         late = self._lost is not None and self._lost.attempt < self._attempt
@@ -222,7 +231,8 @@ class CallWorkflow:
         elif sent.state is not CallState.EMPTY:
             # Not the sooner one of the two: what was expected before was the agent before.
             self._expecting = policy.SENT_PATIENCE
-            await self._despair(sent.problem or lost.reason, hopeless=bool(sent.problem))
+            reason, hopeless = sent.problem or lost.reason, bool(sent.problem)
+            await self._despair(reason, hopeless=hopeless, one_more=one_more)
 
     async def _pause(self) -> None:
         """An agent that was lost again and again is not sent in a rush."""
@@ -232,60 +242,35 @@ class CallWorkflow:
                 lambda: self._over or self._ready, timeout=min(growing, policy.CALL_PAUSE)
             )
 
-    async def _send(self, request: SendAgent) -> Sent:
-        return await workflow.execute_activity(
-            signatures.send_agent,
-            request,
-            start_to_close_timeout=policy.SEND_AGENT_TIMEOUT,
-            retry_policy=policy.SEND_AGENT_RETRY,
-            summary=f"another agent: {request.lost.reason}",
-        )
-
-    async def _despair(self, reason: str, *, hopeless: bool) -> None:
-        """Tell those concerned once, and end the call when nothing has helped for long."""
+    async def _despair(
+        self, reason: str, *, hopeless: bool = False, one_more: bool = True, cause: Cause | None = None
+    ) -> None:
+        """Tell those concerned once, and end the call when nothing has helped for long. `one_more`: whether
+        there was one try more than before."""
         last = hopeless or self._tries >= policy.CALL_LAST_TRY
         if not last and self._tries != policy.CALL_TRIES:
             return
-        await workflow.execute_activity(
-            signatures.give_up_call,
-            GiveUp(self._call.call_id, reason, self._tries, over=last),
-            start_to_close_timeout=policy.SEND_AGENT_TIMEOUT,
-            retry_policy=policy.RECORD_RETRY,
-            summary=f"no agent: {reason}",
-        )
-        self._over = self._over or last
+        if not (last or one_more) and workflow.patched(policy.ALARMS_ONCE):
+            return
+        await self._tell_of(reason, over=last, cause=cause)
+
+    async def _tell_of(
+        self, reason: str, *, over: bool, unless_held: bool = False, cause: Cause | None = None
+    ) -> None:
+        await call_work.give_up(GiveUp(self._call.call_id, reason, self._tries, over, unless_held, cause))
+        self._over = self._over or over
 
     async def _finish(self) -> bool:
         """Put the record in order; False where the call goes on after all, for its caller is back."""
-        steps: list[str] | None = None
-        try:
-            steps = await workflow.execute_local_activity(
-                signatures.finish_call,
-                self._call.call_id,
-                start_to_close_timeout=policy.RECORD_TIMEOUT,
-                retry_policy=policy.RECORD_RETRY,
-            )
-        except (ActivityError, ApplicationError) as error:
-            workflow.logger.error("the record of a call is not in order: %s", reason_of(error))
+        steps = await call_work.finish(self._call)
         if steps == [GOES_ON]:
             self._over, self._arrival = False, Arrival(workflow.now())
             self._expect(policy.LEFT_GRACE)
             return False
         self._describe("over")
         if steps:
-            await self._look_after([Step(each) for each in steps])
+            await call_work.look_after(self._call, [Step(each) for each in steps])
         return True
-
-    async def _look_after(self, steps: list[Step]) -> None:
-        """Have the rest done by a workflow of its own: this one begins anew if the caller comes back."""
-        call_id = self._call.call_id
-        await workflow.start_child_workflow(
-            AftercareWorkflow.run,
-            AfterInput(call_id, steps, settle_seconds=policy.SETTLE.total_seconds()),
-            id=policy.after_workflow_id(call_id, workflow.info().run_id),
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            static_summary=f"after a call with {self._call.slug}",
-        )
 
     def _describe(self, state: str) -> None:
         workflow.set_current_details(f"**{self._call.slug}**, room {self._call.room}\n- {state}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from common.causes import Cause
+
 GOES_ON = "goes on"
 """Instead of the steps after a call that is over: this one is not, for its caller is back."""
 
@@ -91,6 +93,15 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class NotSent:
+    """Why no agent could be sent."""
+
+    reason: str
+    cause: Cause | None = None
+    """The same in one word, where it is known."""
+
+
+@dataclass(frozen=True)
 class GiveUp:
     """No agent comes to a call, try as we may."""
 
@@ -99,3 +110,7 @@ class GiveUp:
     tries: int
     over: bool = False
     """Whether the call is to be ended as well."""
+    unless_held: bool = False
+    """Do nothing where a host that is there has the job of an agent: it may see what others do not."""
+    cause: Cause | None = None
+    """The reason in one word, where that is known; else it is looked for."""

@@ -6,6 +6,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 CONFLICT = "Conflict"
+_OF_LIVEKIT = {"LiveKitError", "LiveKitRefused", "LiveKitUnreachable"}
 
 
 def refuse(message: str) -> ApplicationError:
@@ -22,6 +23,12 @@ def is_final(error: FailureError) -> bool:
     """Whether trying again can't help."""
     cause = _cause(error)
     return isinstance(cause, ApplicationError) and cause.non_retryable
+
+
+def is_of_livekit(error: FailureError) -> bool:
+    """Whether LiveKit is to blame, or the keys for it, and not Postgres."""
+    cause = _cause(error)
+    return isinstance(cause, ApplicationError) and (cause.type in _OF_LIVEKIT or cause.non_retryable)
 
 
 def reason_of(error: FailureError) -> str:

@@ -53,8 +53,9 @@ class Fleet:
         if report.status.terminal:
             self._ended(replica, report.status, report.reason)
             return []
-        if report.attempt < replica.attempt:
+        if report.attempt < replica.attempt or change.is_older_than(replica):
             return []
+        replica.reports = change.number
         elsewhere = report.attempt > replica.attempt or replica.host != report.host
         _note_move(replica, report)
         replica.status, replica.reason, replica.attempt = report.status, report.reason, report.attempt
@@ -113,7 +114,8 @@ class Fleet:
             if (replica.version, replica.fingerprint) == (request.version, fingerprint)
             and not replica.draining
             and replica.status is not Status.FAILED
-        ][: request.replicas]
+        ]
+        fitting = _healthiest(fitting, request.replicas)
         missing = [self._new_replica(deployment, fingerprint) for _ in range(request.replicas - len(fitting))]
         await asyncio.gather(*(self._start(replica, place.livekit_url) for replica in missing))
         return fitting + missing
@@ -193,6 +195,13 @@ class Fleet:
     def all(self) -> list[Replica]:
         """Every replica that has not ended."""
         return list(self._state.replicas.values())
+
+
+def _healthiest(replicas: list[Replica], count: int) -> list[Replica]:
+    """`count` of them at most: whoever takes calls stays."""
+    first = replicas[:count]
+    healthiest = sorted(replicas, key=lambda each: each.status is not Status.RUNNING)[:count]
+    return healthiest if healthiest != first and workflow.patched(policy.HEALTHY_TAKE_OVER) else first
 
 
 def _note_move(replica: Replica, report: ReplicaReport) -> None:

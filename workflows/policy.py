@@ -31,6 +31,13 @@ AGENTS_ON_THEIR_WAY = "agents-on-their-way"
 """A patch: before it, a call's patience was the same whether a host had its agent's job or not, and a loss
 that was told while the next agent was sent had one more sent."""
 
+ALARMS_ONCE = "alarms-once"
+"""A patch: before it, an agent that was sent since a host had registered told of the tries once more."""
+
+HEALTHY_TAKE_OVER = "healthy-take-over"
+"""A patch: before it, a version that had lost its registrations while it was on trial replaced the live one,
+and of too many replicas any might go."""
+
 ONCE = RetryPolicy(maximum_attempts=1)
 
 VALIDATE_PROMPTLY = timedelta(seconds=1)
@@ -178,7 +185,14 @@ SEND_AGENT_TIMEOUT = timedelta(seconds=10)
 SEND_AGENT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=2)
 )
-"""Somebody waits. Without a last attempt: LiveKit or Postgres may be away."""
+SEND_AGENT_WITHIN = timedelta(seconds=15)
+"""Somebody waits, and LiveKit or Postgres may be away: then it is one of the tries that operators hear of."""
+
+GIVE_UP_WITHIN = timedelta(minutes=1)
+
+CALL_LOST_FROM_SIGHT = 90
+"""After so many looks in a row, some fifteen minutes, of which LiveKit answered none, a call that no host has
+is ended."""
 
 
 AFTER_QUEUE = "bionic-after"

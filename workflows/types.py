@@ -117,6 +117,8 @@ class Replica:
     moved: str | None = None
     """Why it has moved, until that is told."""
     attempt: int = 1
+    reports: int = 0
+    """Number of the attempt's newest report."""
     host: str | None = None
     """The host that reported last: the one that can let it go."""
     worker_id: str | None = None
@@ -226,6 +228,13 @@ class ReplicaChanged:
 
     replica_id: str
     report: ReplicaReport
+    number: int = 0
+    """Of the attempt's reports: one that was given up may arrive after the next. 0: the attempt is over, or
+    this is from before they had numbers."""
+
+    def is_older_than(self, replica: Replica) -> bool:
+        """Whether the attempt has told something newer already."""
+        return self.report.attempt == replica.attempt and 0 < self.number <= replica.reports
 
 
 @dataclass(frozen=True)
@@ -265,3 +274,6 @@ class HostDetails:
     """Why it is not running, if so: the next attempt need not tell it again."""
     crashes: list[float] = field(default_factory=list)
     """When attempts crashed lately, in seconds since the epoch."""
+    attempt: int = 0
+    token: str = ""
+    """By which Temporal knows this attempt and no other, in base64: to fail it once its host is lost."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agents.config import join_secrets, missing_secrets
 from api.postgres import Postgres
 from api.schemas.deployments import DeployBody, DeploymentAnswer, DeploymentPage, StopAnswer, StopBody
+from api.turns import Turns
 from common.errors import Conflict, InvalidInput, Unavailable
 from common.settings import Settings
 from common.status import Status
@@ -48,6 +49,9 @@ class DeploymentService:
     postgres: Postgres
     workflows: Workflows
     settings: Settings
+    turns: Turns = field(default_factory=lambda: Turns("deployments", at_once=16, most=2000, seconds=50))
+    """As many as a small machine has work with. Callers' tokens need Postgres meanwhile, and a rollback waits
+    for nobody."""
 
     async def deploy(
         self, ref: str, wanted: DeployBody, actor: str, kind: DeploymentKind = DeploymentKind.DEPLOY
@@ -56,12 +60,14 @@ class DeploymentService:
 
         Raises:
             InvalidInput: the config is not fit to run; nothing was started.
-            Unavailable: Temporal is away; the deployment is marked failed.
+            Unavailable: Temporal is away, and the deployment is marked failed. Or too many are asked for at
+                once.
         """
-        async with self.postgres.begin() as db_session:
-            agent = await AgentRepository(db_session, self.postgres.box).get(ref, lock=True)
-            accepted = await self.accept(db_session, agent, wanted, actor, kind)
-        return await self.start(accepted)
+        async with self.turns.take():
+            async with self.postgres.begin() as db_session:
+                agent = await AgentRepository(db_session, self.postgres.box).get(ref, lock=True)
+                accepted = await self.accept(db_session, agent, wanted, actor, kind)
+            return await self.start(accepted)
 
     async def accept(
         self,

@@ -28,9 +28,11 @@ class Leftovers:
     deployments: DeploymentService
 
     async def sweep(self) -> int:
-        """Hand over what was left behind; how many there were."""
+        """Hand over what was left behind, unless something newer was taken; how many were handed over."""
         async with self.deployments.postgres.begin() as db_session:
-            found = await UnstartedRepository(db_session).left_behind(_AGE)
+            unstarted = UnstartedRepository(db_session)
+            await unstarted.overtake(_AGE)
+            found = await unstarted.left_behind(_AGE)
         handed_over = [await self._hand_over(agent, row) for agent, row in found]
         return sum(handed_over)
 

@@ -34,9 +34,14 @@ class RegistrationService:
 
         Raises:
             InvalidInput: the id or the config is wrong; nothing was saved.
-            Unavailable: Temporal is away; the agent is saved, its deployment is marked failed.
+            Unavailable: Temporal is away: the agent is saved, its deployment is marked failed. Or too many
+                are asked for at once: nothing was saved.
         """
         await check_config(body.config)
+        async with self.deployments.turns.take():
+            return await self._register(body, actor)
+
+    async def _register(self, body: RegisterBody, actor: str) -> RegisterAnswer:
         try:
             found = await self._save(body, actor)
         except Conflict:

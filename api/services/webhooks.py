@@ -89,6 +89,7 @@ class WebhookService:
         Raises:
             Unauthorized: unsigned, signed by a stranger, changed on the way, expired or too old.
             TooManyRequests: `client` sent too many of these.
+            LiveKitError: what it asks for can't be done now.
         """
         signer = await self._signer(body, token, client)
         event = _event(body)
@@ -113,11 +114,12 @@ class WebhookService:
             case "room_finished":
                 return await self._finished(db_session, event, room)
             case "participant_joined" if not is_agent:
-                if await calls.caller_came(room, who.identity, _joined_at(event)):
+                at = _joined_at(event)
+                if await calls.caller_came(room, who.identity, at, since=at):
                     return await self._news(db_session, room, self.board.caller_came)
+                await self._turn_away(db_session, room)
             case "participant_left" | "participant_connection_aborted" if not is_agent:
-                if not await _is_overtaken(db_session, event, room):
-                    await calls.caller_left(room, who.identity)
+                await calls.caller_left(room, who.identity, _joined_at(event))
             case "participant_left" | "participant_connection_aborted":
                 attempt = attempt_of(who.attributes)
                 if await calls.is_alone(room, attempt):
@@ -127,16 +129,26 @@ class WebhookService:
                     return await self._news(db_session, room, left)
         return None
 
+    async def _turn_away(self, db_session: AsyncSession, room: str) -> None:
+        """Whose call an operator has ended has a token still, and LiveKit lets them in. Where it can't be
+        asked to end that room again, its webhook is refused: it is sent once more."""
+        call = await CallRepository(db_session).in_room(room)
+        if call and call.shut_at and call.status not in OPEN:
+            credentials = await self.livekit.call_credentials(db_session, call)
+            await self.livekit.delete_room(credentials, room)
+
     async def _finished(
         self, db_session: AsyncSession, event: WebhookEvent, room: str
     ) -> Callable[[], None] | None:
-        """The room is gone, unless its caller is back: then there is another one of that name."""
+        """The room is gone, unless its caller is back: then there is another one of that name. LiveKit says
+        in whole seconds when it was."""
         call = await RecoveryRepository(db_session).of_room(room)
         if call is None:
             return None
-        if call.status in OPEN and await _is_overtaken(db_session, event, room):
+        calls, at = CallRepository(db_session), datetime.fromtimestamp(event.created_at + 1, UTC)
+        if await calls.is_back(room, at):
             return partial(self.board.agent_left, self._input(call))
-        await CallRepository(db_session).end(room, "room finished")
+        await calls.end(room, "room finished")
         return partial(self.board.over, self._input(call))
 
     async def _news(
@@ -186,14 +198,8 @@ class WebhookService:
         return any(each.open(self.postgres.box) == signer.api_secret for each in placed)
 
 
-async def _is_overtaken(db_session: AsyncSession, event: WebhookEvent, room: str) -> bool:
-    """Whether LiveKit has told meanwhile of somebody who came after it. It says in whole seconds when."""
-    at = datetime.fromtimestamp(event.created_at + 1, UTC)
-    return await RoomRepository(db_session).joined_since(room, at)
-
-
 def _joined_at(event: WebhookEvent) -> datetime:
-    """When somebody came: by the millisecond where LiveKit says so."""
+    """When somebody connected: by the millisecond where LiveKit says so."""
     return datetime.fromtimestamp(event.participant.joined_at_ms / 1000 or event.created_at, UTC)
 
 

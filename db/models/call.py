@@ -52,6 +52,8 @@ class CallRow(HasId, HasCreated, Base):
     """When LiveKit told that the caller is in the room."""
     caller_left_at: Mapped[datetime | None]
     """When LiveKit told that the caller is not there any more."""
+    caller_since: Mapped[datetime | None]
+    """When the caller's newest connection was made, by LiveKit's clock; none where it has told of none."""
     attempt: Mapped[int] = mapped_column(server_default="1")
     """The dispatch whose agent speaks for the call: the token's own is the first. Older ones have no say."""
     crashes: Mapped[int] = mapped_column(server_default="0")
@@ -65,6 +67,8 @@ class CallRow(HasId, HasCreated, Base):
     """When an agent was first in the room."""
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
+    shut_at: Mapped[datetime | None]
+    """When an operator ended it: its caller does not get in again, though the token is valid still."""
     trace_id: Mapped[str | None]
     """OpenTelemetry's id of the first agent's trace, in hex."""
     later_trace_ids: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")

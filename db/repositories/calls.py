@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal,
     literal_column,
     not_,
     or_,
@@ -90,10 +91,15 @@ class CallRepository:
         )
         await self._db_session.flush()
 
-    async def caller_came(self, room: str, identity: str, at: datetime) -> UUID | None:
-        """The caller of `room` was there at that time; None where it is somebody else, or old news.
+    async def caller_came(
+        self, room: str, identity: str, at: datetime, since: datetime | None = None
+    ) -> UUID | None:
+        """The caller of `room` was there at that time; None where it is somebody else, old news, or a call
+        that an operator ended.
 
-        A call that was over by then goes on: its caller has come back to the room.
+        Another call that was over by then goes on: its caller has come back to the room.
+        `since`: when they connected, by LiveKit. Where it has told already of the end of that connection, or
+        of a newer one, that is what counts.
         """
         over = CallRow.status.not_in(OPEN)
         # Whoever held it before has left: no agent is on its way until a host says so.
@@ -101,39 +107,50 @@ class CallRepository:
             column: case((over, None), else_=column)
             for column in (CallRow.host, CallRow.host_process, CallRow.job_id)
         }
+        connected = literal(since, CallRow.caller_since.type)
+        known = CallRow.caller_since >= connected
         back = held | {
             CallRow.status: case((over, CallStatus.RECOVERING), else_=CallRow.status),
             CallRow.ended_at: None,
             CallRow.end_reason: None,
-            CallRow.caller_left_at: None,
+            CallRow.caller_left_at: case((known, CallRow.caller_left_at), else_=None),
+            CallRow.caller_since: func.greatest(CallRow.caller_since, connected),
             CallRow.caller_joined_at: func.coalesce(CallRow.caller_joined_at, func.now()),
         }
         theirs = (
             or_(CallRow.identity == identity, CallRow.identity.is_(None)),
             CallRow.transcript_deleted_at.is_(None),
         )
-        gone = select(CallRow.id).where(CallRow.room == room, *theirs, over, CallRow.ended_at < at)
+        goes_on = and_(CallRow.ended_at < at, CallRow.shut_at.is_(None))
+        gone = select(CallRow.id).where(CallRow.room == room, *theirs, over, goes_on)
         found = (await self._db_session.execute(gone.with_for_update())).scalar_one_or_none()
         if found:
             await CountingRepository(self._db_session).take_back(found)
         statement = (
             update(CallRow)
-            .where(CallRow.room == room, *theirs, or_(not_(over), CallRow.ended_at < at))
+            .where(CallRow.room == room, *theirs, or_(not_(over), goes_on))
             .values(back)
             .returning(CallRow.id)
             .execution_options(synchronize_session=False)
         )
         return (await self._db_session.execute(statement)).scalar_one_or_none()
 
-    async def caller_left(self, room: str, identity: str) -> None:
-        """The caller of `room` is not there any more; nothing happens for anybody else."""
+    async def caller_left(self, room: str, identity: str, since: datetime) -> None:
+        """The caller of `room` who connected at that time is not there any more; nothing happens for anybody
+        else, and where they have come back since."""
+        gone = or_(CallRow.caller_since.is_(None), CallRow.caller_since <= since)
         statement = (
             update(CallRow)
-            .where(CallRow.room == room, CallRow.identity == identity)
-            .values(caller_left_at=func.now())
+            .where(CallRow.room == room, CallRow.identity == identity, gone)
+            .values(caller_left_at=func.now(), caller_since=since)
             .execution_options(synchronize_session=False)
         )
         await self._db_session.execute(statement)
+
+    async def is_back(self, room: str, since: datetime) -> bool:
+        """Whether the caller of an open call has connected after that moment."""
+        back = (CallRow.room == room, CallRow.status.in_(OPEN), CallRow.caller_since > since)
+        return (await self._db_session.execute(select(CallRow.id).where(*back))).scalar() is not None
 
     async def end(
         self,
@@ -158,9 +175,11 @@ class CallRepository:
         return len(await self._tell_ended(statement.cte("ended"))) > 0
 
     async def announce_end(self, room: str, reason: str | None) -> None:
-        """Say why the open call of `room` is about to end, whoever closes it; None: it is not, after all."""
+        """Say why an operator is about to end the open call of `room`, whoever closes it; None: it goes on,
+        after all."""
         open_ = (CallRow.room == room, CallRow.status.in_(OPEN))
-        statement = update(CallRow).where(*open_).values(end_reason=reason)
+        shut_at = func.now() if reason else None
+        statement = update(CallRow).where(*open_).values(end_reason=reason, shut_at=shut_at)
         await self._db_session.execute(statement.execution_options(synchronize_session=False))
 
     async def _tell_ended(self, ended: CTE) -> Sequence[UUID]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -26,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.causes import Cause
 from common.events import TOLD, EventKind
 from db.models import NUMBERS, TROUBLE, AgentRow, EventRow, WebhookDeliveryRow, WebhookEndpointRow
 
@@ -147,14 +149,17 @@ class EventRepository:
         await self._db_session.flush()
         return row
 
-    async def trouble(self, age: timedelta) -> dict[str, int]:
-        """How often, within `age`, an agent was replaced in a call, or none came: by kind of event."""
+    async def trouble(self, age: timedelta) -> dict[tuple[str, Cause], int]:
+        """How often, within `age`, an agent was replaced in a call, or none came: by kind and cause."""
+        cause, count = EventRow.data["cause"].astext, Counter[tuple[str, Cause]]()
         statement = (
-            select(EventRow.kind, func.count())
+            select(EventRow.kind, cause, func.count())
             .where(text(TROUBLE), EventRow.at > func.now() - age)
-            .group_by(EventRow.kind)
+            .group_by(EventRow.kind, cause)
         )
-        return {row[0]: row[1] for row in await self._db_session.execute(statement)}
+        for kind, said, number in await self._db_session.execute(statement):
+            count[kind, Cause(said)] += number
+        return count
 
     async def are_new(self) -> bool:
         """Whether events wait for their numbers."""

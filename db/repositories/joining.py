@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.causes import Cause
 from common.events import EventKind
 from common.status import CallStatus
 from db.models import CallEventRow, CallRow
@@ -62,8 +63,8 @@ class Begun:
     call_id: UUID
     """Another than the agent's own where the room was known."""
     stale: bool = False
-    """Another agent has taken over since, or is there by the same dispatch: this one has no business in the
-    room."""
+    """Another agent has taken over since, or is there by the same dispatch, or an operator has ended the
+    call: this one has no business in the room."""
 
 
 class JoiningRepository:
@@ -122,7 +123,7 @@ class JoiningRepository:
 
 _UNMET = (CallStatus.WAITING, CallStatus.RECOVERING)
 _ROOM, _TRACE, _JOB = (bindparam(name, type_=Text()) for name in ("room", "trace_id", "job_id"))
-_ATTEMPT = bindparam("attempt", type_=Integer())
+_ATTEMPT, _VERSION = (bindparam(name, type_=Integer()) for name in ("attempt", "version"))
 
 _HELD_BY_TWIN = and_(
     CallRow.status == CallStatus.ACTIVE,
@@ -143,7 +144,7 @@ def _joined() -> Select[Any]:
     new = {
         "id": bindparam("call_id", type_=Uuid()),
         "agent_id": bindparam("agent_id", type_=Uuid()),
-        "version": bindparam("version", type_=Integer()),
+        "version": _VERSION,
         "room": _ROOM,
     }
     kept = {
@@ -160,7 +161,7 @@ def _joined() -> Select[Any]:
             set_=values | kept,
             where=and_(open_, CallRow.attempt <= _ATTEMPT, not_(_HELD_BY_TWIN)),
         )
-        .returning(CallRow.id, CallRow.agent_id, CallRow.version, CallRow.room, CallRow.attempt)
+        .returning(CallRow.id, CallRow.agent_id, CallRow.room, CallRow.attempt)
         .cte("joined")
     )
     before = select(CallRow.status, CallRow.attempt, CallRow.started_at).where(CallRow.room == _ROOM)
@@ -173,12 +174,13 @@ def _of_joining(joined: CTE, before: CTE) -> CTE:
     `before` is how the call was when the statement began.
     """
     was_there = and_(before.c.status == CallStatus.ACTIVE, before.c.attempt == _ATTEMPT)
-    lost = select(CallEventRow.data["reason"]).where(
+    found = select(CallEventRow.data).where(
         CallEventRow.call_id == joined.c.id,
         CallEventRow.attempt == _ATTEMPT,
         CallEventRow.number == PLATFORM,
     )
-    first = before.c.started_at.is_(None)
+    loss = found.scalar_subquery()
+    first, cause = before.c.started_at.is_(None), loss["cause"].astext
     return told(
         "news",
         joined.outerjoin(before, true()),
@@ -186,10 +188,11 @@ def _of_joining(joined: CTE, before: CTE) -> CTE:
         agent_id=joined.c.agent_id,
         call_id=joined.c.id,
         data={
-            "version": joined.c.version,
+            "version": _VERSION,
             "room": joined.c.room,
             "attempt": joined.c.attempt,
-            "reason": lost.scalar_subquery(),
+            "reason": loss["reason"],
+            "cause": case((first, cause), else_=func.coalesce(cause, literal(Cause.RETURNED.value))),
         },
         where=was_there.is_not(true()),
     )
@@ -206,5 +209,7 @@ def _with_trace() -> ColumnElement[list[str]]:
 
 _JOINED = ready(_joined())
 _IN_ROOM = ready(
-    select(CallRow.id, or_(CallRow.attempt > _ATTEMPT, _HELD_BY_TWIN)).where(CallRow.room == _ROOM)
+    select(CallRow.id, or_(CallRow.attempt > _ATTEMPT, _HELD_BY_TWIN, CallRow.shut_at.is_not(None))).where(
+        CallRow.room == _ROOM
+    )
 )

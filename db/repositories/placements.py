@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.errors import NotFound
@@ -46,18 +46,8 @@ class PlacementRepository:
 
     async def of_call(self, call: CallRow, settings: Settings) -> LiveKitCredentials:
         """The server that a call is on, though its agent may run elsewhere by now."""
-        made_with = (
-            select(DeploymentRow.id)
-            .where(
-                DeploymentRow.agent_id == call.agent_id,
-                DeploymentRow.version == call.version,
-                DeploymentRow.livekit.is_not(None),
-                DeploymentRow.created_at <= call.created_at,
-            )
-            .order_by(DeploymentRow.created_at.desc())
-            .limit(1)
-        )
-        return await self.of((await self._db_session.execute(made_with)).scalar_one_or_none(), settings)
+        found = (await self._db_session.execute(made_with(call))).scalar_one_or_none()
+        return await self.of(found, settings)
 
     async def of(self, deployment_id: UUID | None, settings: Settings) -> LiveKitCredentials:
         """Where the deployment runs; for None the platform's own server.
@@ -82,6 +72,21 @@ class PlacementRepository:
             source=place["source"],
             internal_url=settings.livekit_internal_url if place["url"] == settings.livekit_url else None,
         )
+
+
+def made_with(call: CallRow) -> Select[UUID]:
+    """The deployment by which a call is on its server."""
+    return (
+        select(DeploymentRow.id)
+        .where(
+            DeploymentRow.agent_id == call.agent_id,
+            DeploymentRow.version == call.version,
+            DeploymentRow.livekit.is_not(None),
+            DeploymentRow.created_at <= call.created_at,
+        )
+        .order_by(DeploymentRow.created_at.desc())
+        .limit(1)
+    )
 
 
 def _row(deployment_id: UUID) -> str:

@@ -22,10 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.causes import Cause
 from common.events import EventKind
 from common.status import CallStatus, Status
 from db.models import AgentRow, CallEventRow, CallRow, ReplicaRow
 from db.repositories.calls import OPEN
+from db.repositories.causes import CauseRepository
 from db.repositories.events import MOST_REASON, told
 from db.repositories.transcripts import PLATFORM, CallEvent, TranscriptRepository
 
@@ -83,6 +85,8 @@ class RecoveryRepository:
 
         What was being said becomes a turn that was cut off. From now on the lost agent has no say.
         """
+        status = select(CallRow.status).where(CallRow.id == call_id).with_for_update()
+        was_there = (await self._db_session.execute(status)).scalar() == CallStatus.ACTIVE
         statement = (
             update(CallRow)
             .where(CallRow.id == call_id, CallRow.status.in_(OPEN), CallRow.attempt == loss.attempt)
@@ -102,16 +106,24 @@ class RecoveryRepository:
             return None
         transcripts = TranscriptRepository(self._db_session)
         await transcripts.keep_drafts(call_id)
-        data = {"reason": loss.reason, "attempt": loss.attempt, "crashed": loss.crashed}
+        cause = Cause.CRASHED if loss.crashed else Cause.LOST if was_there else Cause.NO_SHOW
+        data = {"reason": loss.reason, "attempt": loss.attempt, "crashed": loss.crashed, "cause": cause}
         await transcripts.add_events(call_id, row.attempt, [CallEvent(PLATFORM, LOST, at, data)])
         return row
 
-    async def unanswered(self, call: CallRow, reason: str, tries: int, *, over: bool) -> None:
+    async def unanswered(
+        self, call: CallRow, reason: str, tries: int, *, over: bool, cause: Cause | None = None
+    ) -> None:
         """No agent has come to a caller after so many were sent; where it is `over`, no more are. Said again,
-        it is said once."""
+        it is said once. The `cause` is looked for, unless it is known.
+        """
+        cause = cause or await self._cause(call)
         event = {"number": -tries, "kind": NO_AGENT, "at": func.now()}
         statement = insert(CallEventRow).values(
-            call_id=call.id, attempt=call.attempt, data={"reason": reason, "tries": tries}, **event
+            call_id=call.id,
+            attempt=call.attempt,
+            data={"reason": reason, "cause": cause, "tries": tries},
+            **event,
         )
         noted = statement.on_conflict_do_nothing().returning(CallEventRow.call_id).cte("noted")
         news = told(
@@ -120,9 +132,23 @@ class RecoveryRepository:
             kind=EventKind.CALL_UNANSWERED,
             agent_id=literal(call.agent_id),
             call_id=noted.c.call_id,
-            data={"reason": literal(reason[:MOST_REASON]), "tries": literal(tries), "over": literal(over)},
+            data={
+                "reason": literal(reason[:MOST_REASON]),
+                "cause": literal(cause.value),
+                "tries": literal(tries),
+                "over": literal(over),
+            },
         )
         await self._db_session.execute(select(noted.c.call_id).add_cte(news))
+
+    async def _cause(self, call: CallRow) -> Cause:
+        """Why no agent comes: for want of something, else for what became of the last one."""
+        finishing = await self.finishing(call) is not None
+        want = await CauseRepository(self._db_session).of_want(call, finishing=finishing)
+        last = select(CallEventRow.data["cause"].astext).where(*_of(call, LOST))
+        newest = last.order_by(CallEventRow.attempt.desc()).limit(1)
+        said = None if want else (await self._db_session.execute(newest)).scalar_one_or_none()
+        return want or (Cause(said) if said else Cause.NO_SHOW)
 
     async def in_room(self, room: str) -> CarriedCall | None:
         """The open call of a room."""

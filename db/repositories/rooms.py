@@ -94,15 +94,6 @@ class RoomRepository:
         statement = select(func.count(), func.max(looked.c.created_at), deleted).select_from(looked)
         return Looked(*(await self._db_session.execute(statement)).one())
 
-    async def joined_since(self, room: str, at: datetime) -> bool:
-        """Whether LiveKit has told of somebody who joined, after that moment."""
-        statement = select(LiveKitEventRow.id).where(
-            LiveKitEventRow.room == room,
-            LiveKitEventRow.event == "participant_joined",
-            LiveKitEventRow.created_at > at,
-        )
-        return (await self._db_session.execute(statement.limit(1))).scalar() is not None
-
     async def placed_with_key(self, api_key: str, agent_id: UUID | None = None) -> list[PlacedSecret]:
         """The sealed secrets of deployments that run, or ran, with this LiveKit API key, newest first.
 

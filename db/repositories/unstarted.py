@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -14,6 +14,10 @@ from common.status import Status
 from db.models import AgentRow, DeploymentRow, ReplicaRow
 from db.repositories.deployments import FIRST, DeploymentRepository, NewTransition
 
+_PLATFORM = "platform"
+"""The actor of what nobody asked for."""
+
+_MOST = 100
 _TERMINAL = [status for status in Status if status.terminal]
 
 
@@ -64,6 +68,30 @@ class UnstartedRepository:
         await self._db_session.execute(shown.values(values))
         return True
 
+    async def overtake(self, age: timedelta) -> int:
+        """Mark deployments stopped of which nothing was heard for `age`, though a workflow has taken one that
+        came later; how many there were. As with `fail`, what a workflow tells after all is newer."""
+        later = aliased(DeploymentRow)
+        statement = (
+            select(DeploymentRow.id, DeploymentRow.attempt, func.max(later.version))
+            .join(later, later.agent_id == DeploymentRow.agent_id)
+            .where(later.created_at > DeploymentRow.created_at, later.sequence > FIRST, *_unheard_for(age))
+            .group_by(DeploymentRow.id)
+            .limit(_MOST)
+        )
+        found = (await self._db_session.execute(statement)).all()
+        for deployment_id, attempt, version in found:
+            reason = f"Superseded by version {version}, before it was begun."
+            await self._db_session.execute(
+                update(DeploymentRow)
+                .where(DeploymentRow.id == deployment_id, DeploymentRow.sequence == FIRST)
+                .values(status=Status.STOPPED, reason=reason)
+                .execution_options(synchronize_session=False)
+            )
+            end = NewTransition(FIRST + 1, datetime.now(UTC), Status.STOPPED, _PLATFORM, reason, attempt)
+            await DeploymentRepository(self._db_session).tell(deployment_id, [end])
+        return len(found)
+
     async def give_up(self, agent: AgentRow, actor: str, reason: str) -> None:
         """Mark an agent, its deployments and their replicas stopped, for its workflow is lost.
 
@@ -104,11 +132,17 @@ class UnstartedRepository:
             .join(DeploymentRow, DeploymentRow.agent_id == AgentRow.id)
             .where(
                 ~exists().where(later.agent_id == AgentRow.id, later.created_at > DeploymentRow.created_at),
-                DeploymentRow.sequence == FIRST,
-                DeploymentRow.status == Status.VALIDATING,
-                DeploymentRow.created_at < func.now() - age,
+                *_unheard_for(age),
             )
             .order_by(DeploymentRow.created_at)
-            .limit(100)
+            .limit(_MOST)
         )
         return [(agent, deployment) for agent, deployment in await self._db_session.execute(statement)]
+
+
+def _unheard_for(age: timedelta) -> tuple[ColumnElement[bool], ...]:
+    return (
+        DeploymentRow.sequence == FIRST,
+        DeploymentRow.status == Status.VALIDATING,
+        DeploymentRow.created_at < func.now() - age,
+    )

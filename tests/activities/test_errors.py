@@ -8,7 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import told_to_temporal
-from activities.stay import HostGoing
+from activities.farewells import HostGoing
 from common.errors import (
     BionicError,
     FieldError,

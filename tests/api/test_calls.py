@@ -173,7 +173,7 @@ async def test_figures(client: Client) -> None:
     metrics = (await client.get("/metrics")).text
     assert 'bionic_agents{status="running"}' in metrics
     assert "bionic_active_calls" in metrics
-    assert 'bionic_calls_in_trouble{event="call.unanswered"}' in metrics
+    assert 'bionic_calls_in_trouble{cause="no_host",event="call.unanswered"}' in metrics
     assert "bionic_call_news_dropped 0.0" in metrics
     assert 'route="/api/stats/overview"' in metrics
 

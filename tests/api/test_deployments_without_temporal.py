@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -167,13 +168,42 @@ async def test_what_a_crash_left_behind_is_started_once(client: Client, workflow
         return [request.deployment_id for request in deploys(workflows)].count(deployment["id"])
 
     assert await started() == 0  # young: its request may still be under way
-    async with platform_of(client).agents.postgres.begin() as db_session:
-        old = func.now() - text("interval '1 minute'")
-        await db_session.execute(
-            update(DeploymentRow).where(DeploymentRow.id == deployment["id"]).values(created_at=old)
-        )
+    await _is_old(client, deployment)
     assert await started() == 1
     (request,) = (each for each in deploys(workflows) if each.deployment_id == deployment["id"])
     assert (request.actor, request.note) == ("api-key", "Longer days.")
     await report(client, agent, Status.STARTING, live=False)
     assert await started() == 0
+
+
+async def _is_old(client: Client, deployment: dict[str, Any]) -> None:
+    async with platform_of(client).agents.postgres.begin() as db_session:
+        old = func.now() - text("interval '1 minute'")
+        await db_session.execute(
+            update(DeploymentRow).where(DeploymentRow.id == deployment["id"]).values(created_at=old)
+        )
+
+
+async def test_what_was_left_behind_is_over_once_something_newer_was_taken(
+    client: Client, workflows: FakeWorkflows
+) -> None:
+    agent = await make_agent(client)
+    left = await deploy(client, agent)
+    await _is_old(client, left)
+    newer = await deploy(client, agent)
+    leftovers = Leftovers(platform_of(client).deployments)
+    await leftovers.sweep()
+    path = f"/api/deployments/{left['id']}"
+    assert (await client.get(path)).json()["status"] == "validating", "the newer one may be lost too"
+
+    await report(client, agent, Status.STARTING, live=False)
+    workflows.asked.clear()
+    await leftovers.sweep()
+    assert left["id"] not in {request.deployment_id for request in deploys(workflows)}
+    shown = (await client.get(path)).json()
+    reason = f"Superseded by version {newer['version']}, before it was begun."
+    assert (shown["status"], shown["reason"]) == ("stopped", reason)
+    assert [(each["status"], each["actor"]) for each in shown["transitions"]] == [
+        ("validating", "api-key"),
+        ("stopped", "platform"),
+    ]

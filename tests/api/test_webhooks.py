@@ -24,6 +24,7 @@ from tests.api.helpers import (
     webhook,
 )
 from tests.api.test_http import problem
+from tests.support.livekit_hooks import told
 
 pytestmark = pytest.mark.integration
 
@@ -40,10 +41,10 @@ async def test_a_finished_room_ends_its_call_once(client: Client) -> None:
     assert await call_of(client, token["callId"]) == call
 
 
-async def test_a_room_to_whose_name_somebody_has_come_since_is_not_over(client: Client) -> None:
+async def test_a_room_to_whose_name_its_caller_has_come_since_is_not_over(client: Client) -> None:
     token = await make_call(client, await make_live(client))
     for body, status in (
-        (webhook("participant_joined", token["room"]), "waiting"),
+        (told("participant_joined", token), "waiting"),
         (webhook("room_finished", token["room"], age=30), "waiting"),
         (webhook("room_finished", token["room"]), "ended"),
         (webhook("room_finished", token["room"], age=30), "ended"),

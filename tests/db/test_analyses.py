@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, select, update
 
+from common.causes import Cause
 from common.events import EventKind
 from db.engine import Database
 from db.models import EventRow
@@ -78,13 +79,20 @@ async def test_of_a_call_that_was_deleted_nothing_is_told(database: Database, ca
 
 
 async def test_calls_in_trouble_are_counted_for_a_day(database: Database, call_id: uuid.UUID) -> None:
-    kinds = [EventKind.CALL_RECOVERED, EventKind.CALL_RECOVERED, EventKind.CALL_UNANSWERED]
+    lost, full, new = ({"cause": cause} for cause in ("lost", "full", "of a later version"))
+    recovered, unanswered = EventKind.CALL_RECOVERED, EventKind.CALL_UNANSWERED
+    known = [(recovered, lost), (recovered, lost), (unanswered, full)]
+    unknown = [(unanswered, new), (unanswered, {})]
     async with database.begin() as db_session:
         events = EventRepository(db_session)
-        for kind in [*kinds, EventKind.CALL_STARTED]:
-            await events.add(kind, {}, call_id=call_id)
+        for kind, data in [*known, *unknown, (EventKind.CALL_STARTED, {})]:
+            await events.add(kind, data, call_id=call_id)
         old = await events.add(EventKind.CALL_UNANSWERED, {}, call_id=call_id)
         await db_session.execute(
             update(EventRow).where(EventRow.id == old.id).values(at=EventRow.at - timedelta(days=2))
         )
-        assert await events.trouble(timedelta(days=1)) == {"call.recovered": 2, "call.unanswered": 1}
+        assert await events.trouble(timedelta(days=1)) == {
+            ("call.recovered", Cause.LOST): 2,
+            ("call.unanswered", Cause.FULL): 1,
+            ("call.unanswered", Cause.UNKNOWN): 2,
+        }

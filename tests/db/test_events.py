@@ -65,8 +65,10 @@ async def test_a_call_tells_its_story_once(database: Database, agent: AgentRow) 
         "room": room,
         "attempt": 1,
         "reason": None,
+        "cause": None,
     }
     assert (recovered.data["attempt"], recovered.data["reason"]) == (2, "The agent's process crashed.")
+    assert recovered.data["cause"] == "crashed"
     assert ended.data["status"] == "ended"
     assert ended.data["reason"] == "x" * 2000
     assert ended.data["recoveries"] == 1
@@ -114,6 +116,7 @@ async def test_a_caller_to_whom_no_agent_comes(database: Database, agent: AgentR
     assert unanswered.data == {
         "agentSlug": agent.slug,
         "reason": "No host is there.",
+        "cause": "not_deployed",
         "tries": 5,
         "over": True,
     }

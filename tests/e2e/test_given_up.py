@@ -7,6 +7,7 @@ import signal
 import pytest
 from playwright.async_api import expect
 
+from common.causes import Cause
 from tests.e2e.talking import end_call, start_call, turns
 from tests.support.browser import visiting
 from tests.support.jobs import call_processes
@@ -36,7 +37,7 @@ async def test_a_caller_is_told_that_no_agent_comes_and_gets_one_when_a_host_is_
             await expect(page.get_by_text("No agent can be reached")).to_be_visible(timeout=TOLD_MS)
             call = await call_of(platform, call_id)
             (told,) = [event["data"] for event in call["events"] if event["event"] == "no_agent"]
-            assert told["tries"] == CALL_TRIES
+            assert (told["tries"], told["cause"]) == (CALL_TRIES, Cause.NO_HOST)
         finally:
             platform.stack.kill("runtime", signal.SIGCONT)
         await expect(turns(page, "agent", COMEBACK).first).to_be_visible(timeout=TOLD_MS)

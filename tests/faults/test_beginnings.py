@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -137,3 +137,47 @@ async def test_a_host_that_never_gets_ready_ends_and_another_one_takes_its_agent
     await platform.reaches(agent["id"], "running", seconds=60)
     await is_greeted(platform, agent["slug"])
     await platform.stop(agent["id"])
+
+
+@asynccontextmanager
+async def _supervised(platform: Platform, orders: Path) -> AsyncIterator[list[int]]:
+    """A host that is started again whenever it ends; gives what it ended with each time."""
+    ends: list[int] = []
+
+    async def _again() -> None:
+        while True:
+            process = await started_host(platform, HOST, _command(orders))
+            try:
+                ends.append(await process.wait())
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    supervisor = asyncio.create_task(_again())
+    try:
+        yield ends
+    finally:
+        supervisor.cancel()
+        await asyncio.gather(supervisor, return_exceptions=True)
+
+
+async def test_what_no_host_can_begin_ends_in_failed_beside_healthy_neighbours(
+    platform: Platform, first: str, orders: Path
+) -> None:
+    await order(platform, first, "uncordon")
+    neighbour = await platform.deployed("neighbour")
+    await order(platform, first, "cordon")
+    await asyncio.to_thread(orders.write_text, DIES)
+    async with _supervised(platform, orders) as ends:
+        agent = await platform.create("never-begins")
+        await platform.call("POST", f"/api/agents/{agent['id']}/deploy", {}, expect=202)
+        failed = await platform.reaches(agent["id"], "failed", seconds=180)
+        assert set(ends) == {1}
+        reason = failed["lastError"]
+        assert reason.startswith(
+            "Not registered with LiveKit within 2 minutes. No call can begin on this host"
+        )
+        await is_greeted(platform, neighbour["slug"])
+    assert (await platform.agent(neighbour["id"]))["status"] == "running"
+    await platform.stop(neighbour["id"])

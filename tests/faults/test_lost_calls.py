@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.support.asking import Asker, asking
 from tests.support.caller import Caller, calling
 from tests.support.hosts import another_host
 from tests.support.jobs import call_processes
 from tests.support.outages import GREETING
 from tests.support.platform import ANSWER, ORDER, Json, Platform
-from tests.support.recoveries import COMEBACK, another_agent, settled
+from tests.support.recoveries import COMEBACK, another_agent, call_of, settled
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
@@ -23,6 +26,14 @@ JOB_SECONDS = 3.0
 
 HOST_SECONDS = 10.0
 """A killed host's callers have."""
+
+CALLERS, OTHERS = 4, 12
+"""Callers of one agent, and agents that the same host carries beside it."""
+
+COUNTS = {
+    "provider": "scripted",
+    "options": {"otherwise": "You said {text}, and it is your question {count}."},
+}
 
 
 async def _goes_on(platform: Platform, caller: Caller, token: Json) -> None:
@@ -66,6 +77,58 @@ async def test_a_killed_host_leaves_its_callers_to_another_one(
             assert said.index(ANSWER) < said.index(COMEBACK), "what was said before is in the transcript"
     await platform.reaches(agent["id"], "running", seconds=60)
     await platform.stop(agent["id"])
+
+
+async def test_a_host_with_many_agents_leaves_its_callers_to_an_empty_one(platform: Platform) -> None:
+    """Each agent has one replica, as by default: nobody else is registered when its host is lost."""
+    await platform.stack.stop("runtime")
+    async with another_host(platform, "carries-all") as host, AsyncExitStack() as ends:
+        agent = await platform.deployed("called", llm=COUNTS)
+        others = await asyncio.gather(*(platform.deployed(f"beside-{number}") for number in range(OTHERS)))
+        begun = (ends.enter_async_context(asking(platform, agent["slug"], each)) for each in range(CALLERS))
+        callers = await asyncio.gather(*begun)
+        await asyncio.gather(*(_is_answered(platform, one, 1) for one in callers))
+        await platform.stack.start("runtime")
+        await eventually(lambda: _are_up(platform, 2), "the empty host up", seconds=30)
+        first = [one.caller.met[-1] for one in callers]
+        began = time.monotonic()
+        os.killpg(host.pid, signal.SIGKILL)
+        pairs = zip(callers, first, strict=True)
+        await asyncio.gather(*(another_agent(one.caller, old, HOST_SECONDS) for one, old in pairs))
+        assert time.monotonic() - began < HOST_SECONDS
+        for one in callers:
+            await one.caller.hears(COMEBACK)
+        await asyncio.gather(*(_is_answered(platform, one, 2) for one in callers))
+        for one in callers:
+            said = [turn["text"] for turn in (await settled(platform, one.token["callId"]))["turns"]]
+            assert said == [GREETING, *_talk(one, 1), COMEBACK, *_talk(one, 2)]
+        for each in [agent, *others]:
+            await platform.reaches(each["id"], "running", seconds=60)
+    for each in [agent, *others]:
+        await platform.stop(each["id"])
+
+
+def _talk(one: Asker, number: int) -> tuple[str, str]:
+    """What is asked and answered: an agent counts what it knows to have been asked."""
+    question = f"caller {one.number} asks for the item {number}"
+    return question, f"You said {question}, and it is your question {number}."
+
+
+async def _is_answered(platform: Platform, one: Asker, number: int) -> None:
+    question, answer = _talk(one, number)
+    await one.caller.types(question)
+    await one.caller.hears(answer)
+
+    async def written() -> bool:
+        turns = (await call_of(platform, one.token["callId"]))["turns"]
+        return any(turn["text"] == answer and not turn["interrupted"] for turn in turns)
+
+    await eventually(written, "the answer in the record")
+
+
+async def _are_up(platform: Platform, count: int) -> bool:
+    hosts: list[Json] = (await platform.call("GET", "/api/hosts"))["items"]
+    return len([each for each in hosts if each["status"] == "up" and each["inEffect"]]) == count
 
 
 async def test_a_host_that_is_started_again_goes_on_with_its_calls(platform: Platform) -> None:

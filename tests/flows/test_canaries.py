@@ -69,7 +69,8 @@ async def test_a_share_of_the_calls_and_the_way_back(platform: Platform) -> None
                 return next((each for each in found["events"] if each["event"] == "lost"), None)
 
             event = await eventually(lost, "the loss of the agent told")
-            assert event["data"] == {"reason": "The agent's process crashed.", "attempt": 1, "crashed": True}
+            said = {"reason": "The agent's process crashed.", "attempt": 1, "crashed": True}
+            assert event["data"] == said | {"cause": "crashed"}
             await caller.hears("Sorry, I was gone for a moment.")
 
     async def rolled_back() -> Json | None:

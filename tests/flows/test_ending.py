@@ -42,6 +42,19 @@ async def test_a_call_that_is_ended_by_an_operator_is_over_for_all(platform: Pla
 
     await eventually(done, "its workflow over")
     assert "send_agent" not in await story(workflow)
+    await _comes_back_in_vain(token)
+    assert "send_agent" not in await story(workflow)
     call = await call_of(platform, token["callId"])
-    assert (call["endReason"], call["recoveries"]) == ("ended by api-key", 0)
+    assert (call["status"], call["endReason"], call["recoveries"]) == ("ended", "ended by api-key", 0)
+    assert call["endedAt"] == ended["endedAt"]
     await platform.stop(agent["id"])
+
+
+async def _comes_back_in_vain(token: Json) -> None:
+    """The token is valid for minutes still, and LiveKit lets its caller in: not for long."""
+    async with calling(token["url"], token["token"], quiet=True) as caller:
+
+        async def out() -> bool:
+            return caller.room.connection_state == rtc.ConnectionState.CONN_DISCONNECTED
+
+        await eventually(out, "the caller out of the room again")

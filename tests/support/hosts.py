@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -118,11 +119,12 @@ async def order(platform: Platform, name: str, verb: str, expect: int = 202) -> 
 
 
 @asynccontextmanager
-async def on_both(platform: Platform, hosts: tuple[str, str]) -> AsyncIterator[Json]:
-    """An agent with a replica on each. The first host has it alone, and takes no more agents from then on."""
+async def on_both(platform: Platform, hosts: tuple[str, str], **changes: Any) -> AsyncIterator[Json]:
+    """An agent with a replica on each; `changes` are of its config. The first host has it alone, and takes no
+    more agents from then on."""
     there, here = hosts
     await order(platform, here, "cordon")
-    agent = await platform.deployed("both")
+    agent = await platform.deployed("both", **changes)
     await order(platform, there, "cordon")
     await order(platform, here, "uncordon")
     await platform.call("POST", f"/api/agents/{agent['id']}/deploy", {"replicas": 2}, expect=202)

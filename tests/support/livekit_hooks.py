@@ -32,17 +32,25 @@ def signature(body: bytes, key: str, secret: str, ttl: float = 300) -> dict[str,
 
 
 def told(
-    event: str, token: Json, *, age: float = 0, agent: str | None = None, attempt: int | None = None
+    event: str,
+    token: Json,
+    *,
+    age: float = 0,
+    since: float | None = None,
+    agent: str | None = None,
+    attempt: int | None = None,
 ) -> bytes:
     """A webhook of a call's room, with an id of its own: of its agent, where that is named, else its caller.
     An agent of ours says its attempt.
 
-    `age` is how many seconds ago it happened, and was told.
+    `age` is how many seconds ago it happened, and was told; `since` is when they had connected: at that
+    moment as well, unless it is said.
     """
     at = time.time() - age
+    since = at if since is None else since
     kind = ParticipantInfo.Kind.AGENT if agent else ParticipantInfo.Kind.STANDARD
     who = ParticipantInfo(
-        identity=agent or token["identity"], kind=kind, joined_at=int(at), joined_at_ms=int(at * 1000)
+        identity=agent or token["identity"], kind=kind, joined_at=int(since), joined_at_ms=int(since * 1000)
     )
     if attempt:
         who.attributes[ATTEMPT] = str(attempt)

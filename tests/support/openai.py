@@ -27,6 +27,9 @@ class OpenAIServer:
         """What chat says instead, by what was asked."""
         self.tool: Callable[[dict[str, Any]], object] | None = None
         """What chat submits when it is asked to use a tool: that tool's arguments, by what was asked."""
+        self.wish: Callable[[dict[str, Any]], tuple[str, object] | None] | None = None
+        """The tool that chat wants called, whatever it was offered, and its arguments, by what was asked;
+        None where it speaks."""
 
     def app(self) -> web.Application:
         """Its routes."""
@@ -57,15 +60,19 @@ class OpenAIServer:
         return response
 
     def _deltas(self, asked: dict[str, Any]) -> list[tuple[dict[str, Any], str | None]]:
-        if self.tool is None or not asked.get("tools"):
+        wish = self._wish(asked)
+        if wish is None:
             words = self.answer(asked) if self.answer else self.words
             return [({"role": "assistant", "content": word}, None) for word in words]
-        function = {
-            "name": asked["tools"][0]["function"]["name"],
-            "arguments": json.dumps(self.tool(asked)),
-        }
+        name, arguments = wish
+        function = {"name": name, "arguments": json.dumps(arguments)}
         call = {"index": 0, "id": "call_1", "type": "function", "function": function}
         return [({"role": "assistant", "tool_calls": [call]}, None), ({}, "tool_calls")]
+
+    def _wish(self, asked: dict[str, Any]) -> tuple[str, object] | None:
+        if self.tool and asked.get("tools"):
+            return asked["tools"][0]["function"]["name"], self.tool(asked)
+        return self.wish(asked) if self.wish else None
 
     def _take(self, request: web.Request, asked: dict[str, Any]) -> None:
         self.keys.append(request.headers["Authorization"])

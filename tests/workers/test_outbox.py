@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 from sqlalchemy import update
 from standardwebhooks import WebhookVerificationError
 
@@ -18,7 +19,7 @@ from db.repositories.deliveries import DeliveryRepository, Outcome, Taken
 from db.repositories.endpoints import EndpointRepository
 from db.repositories.events import EventRepository
 from stack import Stack
-from tests.support.receiver import Receiver, receiving
+from tests.support.receiver import Received, Receiver, receiving
 from tests.support.toxiproxy import toxiproxy_runs
 from tests.support.waiting import eventually
 from tests.workers.outbox import (
@@ -167,6 +168,26 @@ async def test_of_one_call_one_event_follows_the_other(database: Database, recei
         await reached(database, hook, DeliveryState.DELIVERED, 30)
     for call_id in calls:
         assert receiver.kinds(callId=str(call_id)) == kinds
+
+
+async def test_what_is_refused_holds_up_nothing_of_its_call(database: Database, receiver: Receiver) -> None:
+    """Whoever wants to know what came first goes by the times that events tell."""
+    receiver.answer = _refuses_starts
+    hook = await make_hook(database, f"{receiver.url}/hook")
+    call_id = await tell(database, EventKind.CALL_STARTED, EventKind.CALL_ENDED)
+    async with working(database):
+        (ended,) = await reached(database, hook, DeliveryState.DELIVERED)
+        assert ended.event.kind == EventKind.CALL_ENDED
+        receiver.answer = lambda _: web.Response()
+        await reached(database, hook, DeliveryState.DELIVERED, 2)
+    took = [each.event for each in receiver.requests if each.event["data"]["callId"] == str(call_id)]
+    assert [took[0]["type"], took[-1]["type"]] == [EventKind.CALL_STARTED] * 2
+    (end,) = [each for each in took if each["type"] == EventKind.CALL_ENDED]
+    assert took[-1]["timestamp"] < end["timestamp"]
+
+
+def _refuses_starts(received: Received) -> web.Response:
+    return web.Response(status=422 if received.event["type"] == EventKind.CALL_STARTED else 200)
 
 
 async def test_who_does_not_answer_holds_up_nobody(database: Database, receiver: Receiver) -> None:

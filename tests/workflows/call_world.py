@@ -42,6 +42,12 @@ class CallWorld:
     problem: str | None = None
     blind: int = 0
     """How many looks fail."""
+    blind_by: str | None = None
+    """The name of the error with which they do."""
+    is_held: bool = False
+    """Whether a host says that it has the call."""
+    refusals: int = 0
+    """How often LiveKit will not have an agent sent, nor the caller told."""
     looks: int = 0
     sent: list[SendAgent] = field(default_factory=list)
     given_up: list[GiveUp] = field(default_factory=list)
@@ -59,13 +65,14 @@ class CallWorld:
         self.looks += 1
         if self.blind:
             self.blind -= 1
-            raise ApplicationError("LiveKit is away")
+            raise ApplicationError("Nobody would say.", type=self.blind_by)
         return CallSight(self.state, self.attempt, "slow", self.others)
 
     @activity.defn
     async def send_agent(self, request: SendAgent) -> Sent:
         """One that stays, or does not."""
         self.sent.append(request)
+        self._refuse()
         if self.state in {CallState.OVER, CallState.EMPTY} or self.problem:
             return Sent(self.attempt, self.state, self.problem)
         if request.lost.attempt == self.attempt:
@@ -77,8 +84,14 @@ class CallWorld:
     async def give_up_call(self, request: GiveUp) -> None:
         """Note it."""
         self.given_up.append(request)
-        if request.over:
+        self._refuse()
+        if request.over and not (request.unless_held and self.is_held):
             self.state = CallState.OVER
+
+    def _refuse(self) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise ApplicationError("LiveKit refused the key.", type="LiveKitRefused", non_retryable=True)
 
     @activity.defn
     async def finish_call(self, call_id: str) -> list[str]:

@@ -128,11 +128,13 @@ class World:
         self.hosted[request.replica_id].set()
         return True
 
-    async def report(self, replica_id: str, status: Status, attempt: int, reason: str | None = None) -> None:
+    async def report(
+        self, replica_id: str, status: Status, attempt: int, reason: str | None = None, number: int = 0
+    ) -> None:
         """A replica tells how it is."""
         report = ReplicaReport(status, attempt, HOST, "AW_fake", reason)
         agent = self.client.get_workflow_handle(agent_workflow_id(self.agent_id))
-        await agent.signal(AgentWorkflow.replica_changed, ReplicaChanged(replica_id, report))
+        await agent.signal(AgentWorkflow.replica_changed, ReplicaChanged(replica_id, report, number))
 
     # --- what a person does ---------------------------------------------------------------------------------
 

@@ -170,6 +170,7 @@ SCENES: dict[Callable[[Platform], Awaitable[None]], frozenset[str]] = {
     calls.is_slow: frozenset({"call-whose-agent-is-slow"}),
     calls.is_slow_beside_another: frozenset({"call-asked-of-another-host"}),
     calls.nobody_comes: frozenset({"call-to-which-nobody-comes"}),
+    calls.alarmed_once: frozenset({"call-alarmed-once"}),
     calls.is_over: frozenset({"call-with-steps", "reprocess", "reprocess-page", "after"}),
     _live: frozenset({"agent", "replica-replaced", "replica-moved"}),
     _retried: frozenset({"agent-retried"}),

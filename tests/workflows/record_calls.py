@@ -11,6 +11,7 @@ from tests.support.hosts import another_host, on_both, own_host
 from tests.support.jobs import call_processes, frozen_in_wait
 from tests.support.platform import Platform
 from tests.support.recoveries import COMEBACK, call_of
+from tests.support.waiting import eventually
 from tests.workflows.keeping import keep
 from workflows.policy import after_workflow_id, call_workflow_id, reprocess_workflow_id
 
@@ -95,6 +96,26 @@ async def nobody_comes(platform: Platform) -> None:
     async with calling(token["url"], token["token"]):
         await asyncio.sleep(30)
     await _keep_once_over(client, "call-to-which-nobody-comes", token["callId"])
+    await platform.stack.start("runtime")
+    await platform.stop(agent["id"])
+
+
+async def alarmed_once(platform: Platform) -> None:
+    """A call of which operators are told; right after that its workflow hears that one has registered."""
+    client = await Client.connect(platform.stack.temporal_address)
+    agent = await platform.deployed("alarmed")
+    token = await platform.token(agent["slug"])
+    await platform.stack.stop("runtime")
+    async with calling(token["url"], token["token"], quiet=True):
+
+        async def told() -> bool:
+            events = (await call_of(platform, token["callId"]))["events"]
+            return any(each["event"] == "no_agent" for each in events)
+
+        await eventually(told, "the alarm", seconds=60)
+        await client.get_workflow_handle(call_workflow_id(token["callId"])).signal("agent_ready")
+        await asyncio.sleep(5)
+    await _keep_once_over(client, "call-alarmed-once", token["callId"])
     await platform.stack.start("runtime")
     await platform.stop(agent["id"])
 
