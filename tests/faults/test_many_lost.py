@@ -1,128 +1,145 @@
-"""Ten callers at once, and agents are killed at random: nobody is alone for long, and no word is lost."""
+"""Ten callers who go on asking, while processes and a whole host are killed at random: nobody is alone for
+long, and of what was asked and said every word is kept, once and in order."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import uuid
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from functools import partial
 
+import psutil
 import pytest
+from sqlalchemy import make_url
 
-from tests.support.caller import Caller, calling
-from tests.support.jobs import call_processes
-from tests.support.outages import GREETING
-from tests.support.platform import ANSWER, ORDER, Json, Platform
+from tests.support.asking import REPEATS, Asker, asking
+from tests.support.hosts import another_host, on_both, order, own_host
+from tests.support.jobs import all_jobs, jobs_of
+from tests.support.platform import Json, Platform
 from tests.support.recoveries import call_of
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 CALLS = 10
-KILLS = 12
-ALONE_SECONDS = 3.0
-"""A caller whose agent was killed has another one by then."""
+AT_A_TIME = (1, 1, 2, 1, 2)
+"""Processes that are killed together, before the host is and again after it."""
 
-NOT_WRITTEN_YET = 1
-"""A word goes to the caller and is written down at once: a kill may come in between."""
+JOB_SECONDS = 3.0
+"""Whose agent's process was killed has another agent by then."""
+
+HOST_SECONDS = 10.0
+"""Whose host was killed has, where there is another host."""
 
 
 @dataclass
-class Conversation:
-    """A caller, and for how long it was without an agent, each time."""
+class Calls:
+    """Calls of one agent that two hosts carry: the stack's own, and another one."""
 
-    token: Json
-    caller: Caller
-    alone: list[float] = field(default_factory=list)
+    platform: Platform
+    askers: list[Asker]
+    killed: set[int] = field(default_factory=set)
 
-    async def watch(self) -> None:
-        """For ever; a new time begins whenever the last agent goes."""
-        since: float | None = None
-        while True:
-            now = time.monotonic()
-            if not self.caller.agents:
-                since = since or now
-            elif since is not None:
-                self.alone.append(now - since)
-                since = None
-            await asyncio.sleep(0.02)
+    @property
+    def _livekit(self) -> set[int]:
+        """The port by which processes in calls are known."""
+        port = make_url(self.platform.stack.livekit_url).port
+        assert port is not None
+        return {port}
+
+    async def held(self) -> list[psutil.Process]:
+        """The processes that hold them, once each caller has an agent, and nobody is lost."""
+
+        async def look() -> list[psutil.Process] | None:
+            there = [each for each in all_jobs(self._livekit) if each.pid not in self.killed]
+            has_one = all(len(one.caller.agents) == 1 for one in self.askers)
+            return sorted(there, key=lambda each: each.pid) if has_one and len(there) == CALLS else None
+
+        return await eventually(look, self._standing, seconds=20)
+
+    def _standing(self) -> str:
+        there = [[who.identity for who in one.caller.agents] for one in self.askers]
+        return f"one agent for each caller, and a process for each of those: {there}"
+
+    async def kill(
+        self, victims: Sequence[psutil.Process], bound: float, host: Sequence[psutil.Process] = ()
+    ) -> None:
+        """Kill processes of some calls, and others with them: so many callers have another agent in time."""
+        before = {one.number: len(one.arrivals) for one in self.askers}
+        began = time.monotonic()
+        for each in [*host, *victims]:
+            with suppress(psutil.NoSuchProcess):  # it went with its host
+                each.kill()
+        self.killed |= {each.pid for each in victims}
+
+        async def replaced() -> list[Asker] | None:
+            found = [one for one in self.askers if len(one.arrivals) > before[one.number]]
+            return found if len(found) >= len(victims) else None
+
+        found = await eventually(replaced, f"another agent for {len(victims)} callers", seconds=2 * bound)
+        waited = sorted(one.arrivals[before[one.number]] - began for one in found)
+        assert waited[-1] <= bound, f"seconds until another agent came: {waited}"
+
+    async def kill_host(self, pid: int) -> None:
+        """As if its machine was gone: all its processes at once, so that nobody tells of its calls."""
+        host = psutil.Process(pid)
+        victims = [each for each in jobs_of([pid], self._livekit) if each.pid not in self.killed]
+        assert 0 < len(victims) < CALLS, "calls on both hosts"
+        rest = [each for each in host.children(recursive=True) if each not in victims]
+        await self.kill(victims, HOST_SECONDS, [host, *rest])
 
 
-@asynccontextmanager
-async def _talking(platform: Platform, slug: str) -> AsyncIterator[Conversation]:
-    """Somebody who was greeted, asked, and got an answer."""
-    token = await platform.token(slug)
-    async with calling(token["url"], token["token"], quiet=True) as caller:
-        await caller.hears(GREETING)
-        await caller.types(ORDER)
-        await caller.hears(ANSWER)
-        await eventually(lambda: _is_written(platform, token), "the answer in the record")
-        one = Conversation(token, caller)
-        caller.keep(one.watch())
-        yield one
-
-
-async def _is_written(platform: Platform, token: Json) -> bool:
-    """Whether the agent knows that its answer was heard: before that, the next one would say it again."""
-    turns = (await call_of(platform, token["callId"]))["turns"]
-    return any(ANSWER in turn["text"] and not turn["interrupted"] for turn in turns)
-
-
-def _lost_words(heard: str, said: str) -> list[str]:
-    """The words of `heard` that are not in the transcript, the very last ones of it left out."""
-    words = heard.split()
-    kept = next(n for n in range(len(words), -1, -1) if " ".join(words[:n]) in said)
-    return words[kept : max(kept, len(words) - NOT_WRITTEN_YET)]
+async def _killed_at_random(calls: Calls, draw: random.Random) -> None:
+    for number in AT_A_TIME:
+        await calls.kill(draw.sample(await calls.held(), number), JOB_SECONDS)
 
 
 async def test_random_kills_among_ten_calls_leave_nobody_alone_and_lose_no_word(platform: Platform) -> None:
-    agent = await platform.deployed("ten-calls")
     draw = random.Random(5)
-    async with AsyncExitStack() as stack:
-        calls = [await stack.enter_async_context(_talking(platform, agent["slug"])) for _ in range(CALLS)]
-
-        killed: set[int] = set()
-
-        async def all_have_agents() -> bool:
-            there = {process.pid for process in call_processes(platform.stack)}
-            return len(there - killed) == CALLS and all(one.caller.agents for one in calls)
-
-        await eventually(all_have_agents, "an agent for each caller")
-        for _ in range(KILLS):
-            victim = draw.choice(call_processes(platform.stack))
-            victim.kill()
-            killed.add(victim.pid)
-            await eventually(all_have_agents, "an agent for each caller again", seconds=10)
-        await eventually(lambda: _recoveries(platform, calls), "every loss made good")
-        for one in calls:
-            assert max(one.alone, default=0.0) <= ALONE_SECONDS
-            await _is_whole(platform, one)
-    for one in calls:
-        over = await eventually(partial(_over, platform, one), "the end of the call", seconds=30)
-        assert over["status"] == "ended"
-    await platform.stop(agent["id"])
-
-
-async def _recoveries(platform: Platform, calls: list[Conversation]) -> bool:
-    found = [await call_of(platform, one.token["callId"]) for one in calls]
-    made_good = all(call["status"] == "active" for call in found)
-    return made_good and sum(call["recoveries"] for call in found) == KILLS
+    own, second = await own_host(platform), f"second-{uuid.uuid4().hex[:6]}"
+    async with (
+        another_host(platform, second) as host,
+        on_both(platform, (own, second), llm=REPEATS) as agent,
+        AsyncExitStack() as ends,
+    ):
+        await order(platform, own, "uncordon")
+        begun = (ends.enter_async_context(asking(platform, agent["slug"], each)) for each in range(CALLS))
+        calls = Calls(platform, list(await asyncio.gather(*begun)))
+        await calls.held()
+        async with asyncio.TaskGroup() as talking:
+            for one in calls.askers:
+                talking.create_task(one.talk())
+            await _killed_at_random(calls, draw)
+            await calls.held()
+            await calls.kill_host(host.pid)
+            await _killed_at_random(calls, draw)
+            await calls.held()
+            for one in calls.askers:
+                one.enough.set()
+        assert all(await asyncio.gather(*(one.ask() for one in calls.askers))), "each goes on with its agent"
+        await ends.aclose()
+        await asyncio.gather(*(_is_whole(platform, one) for one in calls.askers))
+    assert max(seconds for one in calls.askers for seconds in [0.0, *one.alone]) <= HOST_SECONDS
+    assert sum(len(one.answered) for one in calls.askers) >= 3 * CALLS, "they asked all the while"
 
 
-async def _is_whole(platform: Platform, one: Conversation) -> None:
-    """All that was heard and asked is in the transcript, once."""
-    call = await call_of(platform, one.token["callId"])
-    turns = [turn["text"] for turn in call["turns"]]
-    assert turns[:3] == [GREETING, ORDER, ANSWER]
-    said = " ".join([*turns, *(each["text"] for each in call["speaking"])])
-    for heard in one.caller.hearing.values():
-        assert not _lost_words(heard.text, said), (heard.text, said)
-    assert (turns.count(GREETING), turns.count(ORDER), turns.count(ANSWER)) == (1, 1, 1), turns
+async def _is_whole(platform: Platform, one: Asker) -> None:
+    """The call is over, and its transcript is what its caller knows."""
 
+    async def over() -> Json | None:
+        call = await call_of(platform, one.token["callId"])
+        return call if call["status"] not in {"active", "recovering"} else None
 
-async def _over(platform: Platform, one: Conversation) -> Json | None:
-    call = await call_of(platform, one.token["callId"])
-    return call if call["status"] not in {"active", "recovering"} else None
+    call = await eventually(over, "the end of the call", seconds=30)
+    assert call["status"] == "ended"
+    wrong: list[str] = []
+
+    async def whole() -> bool:
+        call = await call_of(platform, one.token["callId"])
+        wrong[:] = one.missing(call)
+        return not wrong
+
+    await eventually(whole, lambda: f"the transcript of caller {one.number} whole: {wrong}")
