@@ -138,8 +138,7 @@ async def _is_whole(platform: Platform, one: Asker) -> None:
     wrong: list[str] = []
 
     async def whole() -> bool:
-        call = await call_of(platform, one.token["callId"])
-        wrong[:] = one.missing(call)
+        wrong[:] = one.missing(await call_of(platform, one.token["callId"]))
         return not wrong
 
     await eventually(whole, lambda: f"the transcript of caller {one.number} whole: {wrong}")
