@@ -37,8 +37,8 @@ SILENCE_SECONDS = 10.0
 be busy, as that host is."""
 
 MOST_SECONDS = 60.0
-"""How long an agent takes calls here while another host is on its way to it. Of a hundred that moved at once on
-two cores, the last was registered after ten seconds, and Postgres told so after twenty-three."""
+"""How long an agent takes calls here while another host is on its way to it. Of 120 that moved at once on two
+cores, the last one was registered after ten seconds, and Postgres told so after twenty-three."""
 
 AT_ONCE = 16
 """Workflows that are asked for their orders at the same time."""

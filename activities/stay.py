@@ -178,13 +178,12 @@ class Stay:
         details = activity.cancellation_details()
         given_up = self._over.is_set() or bool(details and (details.not_found or details.cancel_requested))
         going = activity.is_worker_shutdown() or self._host.door.emptying.is_set()
-        agent = tenant.agent
         self._farewell = self._host.farewells.say(
-            agent,
+            tenant.agent,
             self._reporter.replica_id,
             tenant.attempt,
             self._drain_seconds,
-            moving=going and agent.connected and not (given_up or agent.leaving),
+            moving=going and self._registered and not (given_up or tenant.agent.leaving),
             ordered=given_up,
         )
         return self._farewell

@@ -219,7 +219,7 @@ class ReplicaReport:
     worker_id: str | None = None
     reason: str | None = None
     moving: str | None = None
-    """Why its host gives it up on purpose, taking its calls for `policy.HANDOVER` still."""
+    """Why its host gives it up on purpose, taking its calls until another one has it."""
 
 
 @dataclass(frozen=True)
