@@ -17,7 +17,7 @@ ON_THE_WAY = timedelta(seconds=15)
 """A caller who has a token is expected for so long, and a line is kept. Whoever comes later comes all the
 same, but is not reckoned with: otherwise tokens that nobody uses would keep callers away."""
 
-HANDING_OVER = timedelta(seconds=10)
+HANDING_OVER = timedelta(minutes=1)
 """An agent of a host that is being drained still takes calls for so long, there or on its next host."""
 
 _LOCK = 0x6C696E6573
