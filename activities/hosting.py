@@ -58,13 +58,19 @@ class HostActivities:
     farewells: Farewells
     """Agents that another host has or shall have, or that were cancelled, and their last calls here."""
 
-    tenants: dict[str, Tenant] = field(default_factory=dict)
-    """The agents on this host by the id of their replica."""
+    tenants: dict[tuple[str, int], Tenant] = field(default_factory=dict)
+    """The agents on this host by replica and attempt. Two of one may be here at once, where Temporal took the
+    first for lost: the order to leave is for one of them."""
 
     door: Door = field(default_factory=Door)
 
-    attempts: dict[str, asyncio.Event] = field(default_factory=dict)
-    """The replicas whose activity runs here, from first to last: set once there is a tenant."""
+    attempts: dict[tuple[str, int], asyncio.Event] = field(default_factory=dict)
+    """The attempts whose activity runs here, from first to last: set once there is a tenant."""
+
+    @property
+    def carried(self) -> set[str]:
+        """The replicas of which an attempt runs here."""
+        return {replica_id for replica_id, _ in self.attempts}
 
     @property
     def host(self) -> str:
@@ -78,7 +84,7 @@ class HostActivities:
         replica_id = info.workflow_id
         assert replica_id
         reporter = Reporter(self.client, replica.agent_id, replica_id, self.host, info.attempt)
-        moved_in = self.attempts[replica_id] = asyncio.Event()
+        moved_in = self.attempts[replica_id, info.attempt] = asyncio.Event()
         try:
             with told_to_temporal():
                 if not self.door.open.is_set():
@@ -86,17 +92,17 @@ class HostActivities:
                 await Stay(self, replica, reporter, moved_in).run()
         finally:
             moved_in.set()
-            if self.attempts.get(replica_id) is moved_in:
-                del self.attempts[replica_id]
+            del self.attempts[replica_id, info.attempt]
 
     @activity.defn
     async def release_agent(self, request: ReleaseInput) -> bool:
         """Begin to drain a replica now. False when this host does not run that attempt."""
-        if moved_in := self.attempts.get(request.replica_id):
+        one = request.replica_id, request.attempt
+        if moved_in := self.attempts.get(one):
             with suppress(TimeoutError):
                 await asyncio.wait_for(moved_in.wait(), MOVE_IN_SECONDS)
-        tenant = self.tenants.get(request.replica_id)
-        if tenant is None or tenant.attempt != request.attempt:
+        tenant = self.tenants.get(one)
+        if tenant is None:
             return False
         tenant.agent.leave(request.drain_seconds, notice=request.notice_seconds, last=request.last)
         return True

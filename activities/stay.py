@@ -165,11 +165,10 @@ class Stay:
 
     def _move_out(self) -> None:
         """The activity ends; calls that go on need not: from here the host itself looks after them."""
-        tenant, tenants = self._tenant, self._host.tenants
+        tenant = self._tenant
         if tenant is None:
             return
-        if tenants.get(self._reporter.replica_id) is tenant:
-            del tenants[self._reporter.replica_id]
+        del self._host.tenants[self._reporter.replica_id, tenant.attempt]
         if self._farewell is None and not tenant.agent.departed:
             self._say_farewell(tenant)
 
@@ -199,7 +198,7 @@ class Stay:
         on_trial = partial(self._host.on_trial, UUID(self._replica.agent_id), self._replica.version)
         agent = HostedAgent(job, credentials, names, self._host.facilities, self._host.reports, on_trial)
         self._tenant = Tenant(agent, self._reporter.attempt)
-        self._host.tenants[self._reporter.replica_id] = self._tenant
+        self._host.tenants[self._reporter.replica_id, self._tenant.attempt] = self._tenant
         self._moved_in.set()
         await agent.register()
         if self._reporter.attempt > 1:

@@ -186,9 +186,11 @@ async def mind_the_lost(activities: HostActivities) -> None:
             async with activities.database.begin() as db_session:
                 carried = await HostRepository(db_session).carried(activities.host)
             ours = [replica for replica in carried if replica.host in {None, activities.host}]
-            missing = [replica for replica in ours if replica.id not in activities.attempts]
+            here = activities.carried
+            missing = [replica for replica in ours if replica.id not in here]
             await asyncio.sleep(ON_THE_WAY_SECONDS)
-            given_back = await hand_on.these([r for r in missing if r.id not in activities.attempts])
+            here = activities.carried
+            given_back = await hand_on.these([replica for replica in missing if replica.id not in here])
         except AWAY as error:
             logger.warning("what was lost on its way can't be looked for: %s", error)
             continue
@@ -220,7 +222,7 @@ async def run(settings: Settings) -> None:
     try:
         platform = f"{settings.temporal_address}/{settings.temporal_namespace}"
         with host_name(settings.bionic_host_name, platform) as name:
-            tenants: dict[str, Tenant] = {}
+            tenants: dict[tuple[str, int], Tenant] = {}
             capacity, door = Capacity(limits(settings), usage), Door()
             farewells = Farewells(database, client, name)
             lease = Lease(client, name, lambda: figures(tenants.values(), capacity, door, farewells))
