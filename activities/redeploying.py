@@ -24,8 +24,9 @@ from db.repositories.placements import PlacementRepository
 from db.repositories.unstarted import UnstartedRepository
 from workflows.policy import RECONCILER
 from workflows.reconcile_types import Drift, Repair
-from workflows.types import DeployRequest, Seen
-from workflows.wishes import Workflows, request_of
+from workflows.types import DeployRequest
+from workflows.wishes import Workflows
+from workflows.written import request_of, seen_of
 
 UNTAKEN = timedelta(seconds=20)
 """Longer than a request may take: somebody may be handing over a younger deployment."""
@@ -114,7 +115,7 @@ class Redeploying:
                 agent, uuid4(), live.version, live.replicas, RECONCILER, drain_seconds=live.drain_seconds
             )
             # As it was before: the deployment is written by now.
-            seen = Seen(agent.sequence, await deployments.replicas_started(agent_id))
+            seen = seen_of(agent.sequence, *await deployments.replicas(agent_id))
         await self._hand_over(agent, request_of(row, self.settings.bionic_drain_seconds, seen))
         what = f"“{agent.slug}” lacked replicas: version {live.version} is deployed again."
         return [Repair(Drift.SHORT, str(agent_id), str(agent_id), what)]
@@ -135,7 +136,7 @@ class Redeploying:
     async def _request(self, agent: AgentRow, row: DeploymentRow, sequence: int) -> DeployRequest:
         async with self.database.begin() as db_session:
             deployments = DeploymentRepository(db_session)
-            seen = Seen(agent.sequence, await deployments.replicas_started(agent.id), sequence)
+            seen = seen_of(agent.sequence, *await deployments.replicas(agent.id), sequence)
             note = await deployments.note(row.id)
         return request_of(row, self.settings.bionic_drain_seconds, seen, note)
 

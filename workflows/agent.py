@@ -193,6 +193,8 @@ class AgentWorkflow:
         self._state.replicas_started = max(self._state.replicas_started, request.seen.replicas)
         self._state.tells_replicas |= request.tells_replicas
         under_way, deployment = self._state.next, Deployment(request, sequence=request.seen.deployment)
+        if not (self._state.live or under_way):
+            self._fleet.inherit(request.seen.left)
         self._state.next = deployment
         self._supersede(under_way, f"Superseded by version {request.version}.", request.actor)
         self._chronicle.begin(deployment)

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         AgentInput,
         AgentState,
         Deployment,
+        LeftReplica,
         Replica,
         ReplicaChanged,
         ReplicaInput,
@@ -41,6 +42,13 @@ class Fleet:
     def empty(self) -> bool:
         """True when no replica is left, draining ones included."""
         return not self._state.replicas
+
+    def inherit(self, left: Iterable[LeftReplica]) -> None:
+        """What the agent's last workflow left behind serves until it is replaced, and ends with the agent.
+
+        None of it fits a deployment: with which servers it works, that workflow alone knew.
+        """
+        self._state.replicas |= {each.id: Replica(**vars(each), fingerprint="") for each in left}
 
     def take(self, change: ReplicaChanged) -> list[Replica]:
         """Keep a report; gives those who must be told to end again.

@@ -13,6 +13,19 @@ from workflows.record_types import ReplicaView
 
 
 @dataclass(frozen=True)
+class LeftReplica:
+    """A replica of the agent's last workflow that has not ended, as Postgres was told of it."""
+
+    id: str
+    deployment_id: str
+    version: int
+    number: int
+    status: Status
+    attempt: int
+    host: str | None
+
+
+@dataclass(frozen=True)
 class Seen:
     """How far the agent's story in Postgres has come: a workflow that begins anew goes on from there.
 
@@ -24,6 +37,8 @@ class Seen:
     replicas: int = 0
     deployment: int = 1
     """Number of the newest transition of the deployment itself: one that ran before goes on from there."""
+    left: list[LeftReplica] = field(default_factory=list)
+    """Those of a workflow that was lost are the next one's."""
 
 
 @dataclass(frozen=True)

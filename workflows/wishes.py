@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 from temporalio.client import (
     Client,
@@ -24,9 +23,14 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from common.errors import Conflict, NotDeployed, Unavailable
 from workflows.absence import no_namespace
-from workflows.canary_types import CanaryStep
 from workflows.policy import AGENT_SLUG, CONTROL_QUEUE, agent_workflow_id
-from workflows.types import AgentInput, DeploymentState, DeployRequest, RetryRequest, Seen, StopRequest
+from workflows.types import (
+    AgentInput,
+    DeploymentState,
+    DeployRequest,
+    RetryRequest,
+    StopRequest,
+)
 
 _ACCEPT_TIMEOUT = timedelta(seconds=5)
 _RESULT_SECONDS = 3.0
@@ -46,42 +50,6 @@ _AWAY_CODES = {
     RPCStatusCode.ABORTED,
     RPCStatusCode.UNKNOWN,
 }
-
-
-class Written(Protocol):
-    """A deployment as it is written in Postgres."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def replicas(self) -> int: ...
-    @property
-    def actor(self) -> str: ...
-    @property
-    def canary(self) -> list[Any] | None: ...
-    @property
-    def drain_seconds(self) -> float | None: ...
-
-
-def request_of(row: Written, drain_seconds: float, seen: Seen, note: str | None = None) -> DeployRequest:
-    """What the agent's workflow is asked for; `drain_seconds` is for those that were written without.
-
-    `note` is why somebody asked for it.
-    """
-    return DeployRequest(
-        str(row.id),
-        row.version,
-        row.replicas,
-        row.actor,
-        drain_seconds if row.drain_seconds is None else row.drain_seconds,
-        seen,
-        promptly=True,
-        tells_replicas=True,
-        canary=[CanaryStep(**step) for step in row.canary or []],
-        note=note,
-    )
 
 
 class Unanswered(Unavailable):

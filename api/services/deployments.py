@@ -22,8 +22,9 @@ from db.repositories.drifts import DriftRepository
 from db.repositories.history import HistoryRepository
 from db.repositories.pages import Cursor
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
-from workflows.types import DeploymentState, DeployRequest, RetryRequest, Seen, StopRequest
-from workflows.wishes import NoWorkflow, Unanswered, Workflows, request_of
+from workflows.types import DeploymentState, DeployRequest, RetryRequest, StopRequest
+from workflows.wishes import NoWorkflow, Unanswered, Workflows
+from workflows.written import request_of, seen_of
 
 _LOST = "Temporal knows nothing of this deployment."
 _log = logging.getLogger("bionic.api")
@@ -93,7 +94,7 @@ class DeploymentService:
         row, first = await deployments.create(
             agent, uuid4(), version.number, replicas, actor, kind, steps, drain_seconds, wanted.note
         )
-        seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
+        seen = seen_of(agent.sequence, *await deployments.replicas(agent.id))
         request = request_of(row, drain_seconds, seen, wanted.note)
         return Accepted(agent.id, agent.slug, agent.name, row, first, request, before)
 

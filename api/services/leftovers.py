@@ -12,8 +12,8 @@ from common.status import Status
 from db.models import AgentRow, DeploymentRow
 from db.repositories.deployments import DeploymentRepository
 from db.repositories.unstarted import AgentBefore, UnstartedRepository
-from workflows.types import Seen
-from workflows.wishes import Unanswered, request_of
+from workflows.wishes import Unanswered
+from workflows.written import request_of, seen_of
 
 _AGE = timedelta(seconds=20)
 """Longer than a request may take, so that nobody else is about to start the same deployment."""
@@ -41,7 +41,7 @@ class Leftovers:
         postgres, settings = self.deployments.postgres, self.deployments.settings
         async with postgres.begin() as db_session:
             deployments = DeploymentRepository(db_session)
-            seen = Seen(agent.sequence, await deployments.replicas_started(agent.id))
+            seen = seen_of(agent.sequence, *await deployments.replicas(agent.id))
             note = await deployments.note(row.id)
         request = request_of(row, settings.bionic_drain_seconds, seen, note)
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import CTE, and_, exists, func, literal, or_, select, update
+from sqlalchemy import CTE, and_, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from common.errors import NotFound
 from common.events import DEPLOYMENT, EventKind
 from common.status import Status
 from db.models import AgentRow, DeploymentKind, DeploymentRow, EventRow, ReplicaRow, TransitionRow
+from db.models.base import NOT_OVER
 from db.repositories.events import MOST_REASON, reason_of, told
 
 FIRST = 1
@@ -238,12 +239,15 @@ class DeploymentRepository:
         )
         await self._db_session.execute(statement)
 
-    async def replicas_started(self, agent_id: UUID) -> int:
-        """The highest number that a replica of the agent ever had."""
-        statement = select(func.coalesce(func.max(ReplicaRow.number), 0)).where(
-            ReplicaRow.agent_id == agent_id
+    async def replicas(self, agent_id: UUID) -> tuple[int, list[ReplicaState]]:
+        """The highest number that a replica of the agent ever had, and the replicas that are not over."""
+        number = select(func.coalesce(func.max(ReplicaRow.number), 0)).where(ReplicaRow.agent_id == agent_id)
+        left = select(*(getattr(ReplicaRow, each.name) for each in fields(ReplicaState))).where(
+            ReplicaRow.agent_id == agent_id, text(f"replicas.{NOT_OVER}")
         )
-        return (await self._db_session.execute(statement)).scalar_one()
+        highest = (await self._db_session.execute(number)).scalar_one()
+        rows = (await self._db_session.execute(left)).mappings()
+        return highest, [ReplicaState(**{**row, "status": Status(row["status"])}) for row in rows]
 
 
 def _of_transitions(new: CTE) -> CTE:

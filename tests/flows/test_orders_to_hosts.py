@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 
 import pytest
 
@@ -58,10 +57,19 @@ async def _carries(platform: Platform, name: str, least: int) -> None:
     await eventually(so, f"{least} agents on {name}", seconds=30)
 
 
-async def _only_talks(platform: Platform, name: str) -> bool:
-    """Whether a host that is drained has but the call left that it waits for."""
-    host = await listed(platform, name)
-    return host is not None and (host["status"], host["agents"], host["activeCalls"]) == ("draining", 0, 1)
+async def _only_talks(platform: Platform, name: str) -> None:
+    """A host that is drained has but the call left that it waits for."""
+    seen: list[Json | None] = []
+
+    async def so() -> bool:
+        seen[:] = [host := await listed(platform, name)]
+        return host is not None and (host["status"], host["agents"], host["activeCalls"]) == (
+            "draining",
+            0,
+            1,
+        )
+
+    await eventually(so, lambda: f"all agents gone but not the call: {seen}")
 
 
 async def test_hosts_are_cordoned_and_drained_and_take_no_more_calls_than_they_can(
@@ -85,7 +93,7 @@ async def test_hosts_are_cordoned_and_drained_and_take_no_more_calls_than_they_c
         # What the first host had asked Temporal for while it was open is not taken either.
         late = await platform.deployed("late")
         await _carries(platform, other, REPLICAS + 1)
-        await eventually(partial(_only_talks, platform, first), "all agents gone but not the call")
+        await _only_talks(platform, first)
         assert [each.identity for each in caller.agents] == [talking.identity]
     await reaches(platform, first, "drained")
     now = await platform.reaches(agent["id"], "running")
