@@ -71,7 +71,8 @@ async def _begin(
         traces.send_to(call.traces, call.discretion)
         config = join_secrets(call.config, call.secrets)
         session = _session(config, continues=dispatch.continues)
-        Listener(recorder, call.discretion).listen(session)
+        spoken = SpokenText(recorder)
+        Listener(recorder, spoken, call.discretion).listen(session)
         ctx.add_shutdown_callback(_noting_lost_spans(traces, recorder))
         ctx.add_shutdown_callback(recorder.close)
     typed = Typed(ctx)
@@ -84,7 +85,7 @@ async def _begin(
     options = room_io.RoomOptions(
         video_input=False,
         delete_room_on_close=False,
-        text_output=room_io.TextOutputOptions(next_in_chain=SpokenText(recorder)),
+        text_output=room_io.TextOutputOptions(next_in_chain=spoken),
     )
     recorded = begin_recording(ctx, dispatch, config.recording, call.spool)
     record = recording_options(recorded=recorded)

@@ -73,22 +73,46 @@ class SpokenText(TextOutput):
         super().__init__(label="record", next_in_chain=None)
         self._recorder = recorder
         self._text = ""
+        self._whole = ""
+        """The last utterance whose words have all come, until it is a turn."""
+        self._turn = ""
+        """The last turn, while words of it may come."""
 
     async def capture_text(self, text: str) -> None:
         """The next words."""
         self._text += text
-        self._recorder.draft("agent", storable(self._text))
+        if not self._is_written:
+            self._recorder.draft("agent", storable(self._text))
 
     def flush(self) -> None:
         """The utterance is over."""
-        self._text = ""
+        self._whole, self._text, self._turn = _one_line(self._text), "", ""
+
+    def became(self, turn: Turn) -> None:
+        """An utterance is a turn. On a busy machine livekit-agents may give its last words only then: they
+        would be what is said now, and once more in the transcript when this agent is lost."""
+        text = _one_line(turn.text)
+        if text == self._whole:
+            self._whole = ""
+        else:
+            self._turn = text
+
+    @property
+    def _is_written(self) -> bool:
+        if not self._turn.startswith(_one_line(storable(self._text))):
+            self._turn = ""
+        return bool(self._turn)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 class Listener:
     """Has the recorder hear of all that happens in a session."""
 
-    def __init__(self, recorder: CallRecorder, discretion: Discretion) -> None:
-        self._recorder, self._discretion = recorder, discretion
+    def __init__(self, recorder: CallRecorder, spoken: SpokenText, discretion: Discretion) -> None:
+        self._recorder, self._spoken, self._discretion = recorder, spoken, discretion
         self._heard: list[str] = []
         """What the caller has said of an utterance that is not over."""
 
@@ -106,6 +130,8 @@ class Listener:
         if turn := turn_of(event.item):
             if turn.role == "user":
                 self._heard.clear()
+            else:
+                self._spoken.became(turn)
             self._recorder.add(turn)
 
     def _on_words(self, event: UserInputTranscribedEvent) -> None:

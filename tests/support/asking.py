@@ -21,8 +21,9 @@ REPEATS = {"provider": "scripted", "options": {"otherwise": "You said {text}, an
 QUIET_SECONDS = 4.0
 """Who has heard no word for so long takes their question for lost, and asks another."""
 
-THINKS_SECONDS = 8.0
-"""Before the next question, at most. Ten people who talk without a pause would be more than ten calls."""
+THINKS_SECONDS = 12.0
+"""Before a question, at most. Ten people who talk without a pause, or all at once, would be more than ten
+calls."""
 
 NOT_WRITTEN_YET = 1
 """A word goes to the caller and is written down at once: a kill may come in between."""
@@ -86,12 +87,13 @@ class Asker:
             await asyncio.sleep(0.02)
 
     async def talk(self) -> None:
-        """Ask, hear the answer, think about it, ask the next, until it is enough."""
+        """Think, ask, hear the answer, think about it, ask the next, until it is enough."""
         draw = random.Random(self.number)
         while not self.enough.is_set():
-            await self.ask()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.enough.wait(), draw.uniform(0, THINKS_SECONDS))
+                return
+            await self.ask()
 
     async def ask(self) -> bool:
         """Ask something new; whether it was answered."""

@@ -11,7 +11,7 @@ from livekit.agents.llm import ChatMessage, FunctionCall, FunctionCallOutput, LL
 from livekit.rtc import EventEmitter
 
 from agents.record.continuing import load_items
-from agents.record.heard import Listener
+from agents.record.heard import Listener, SpokenText
 from agents.record.ledger import Ledger
 from agents.record.recorder import CallRecorder, JoinedAgent
 from common.discretion import Discretion
@@ -32,7 +32,7 @@ async def test_tools_their_results_and_errors_are_recorded(database: Database, d
     joined = JoinedAgent(call_id, agent.id, 1, f"call-{call_id}")
     recorder = CallRecorder(Ledger(database_url, joined.room), joined)
     session: Any = EventEmitter[str]()
-    Listener(recorder, Discretion(SECRET)).listen(session)
+    Listener(recorder, SpokenText(recorder), Discretion(SECRET)).listen(session)
     recorder.joined()
 
     found = FunctionCall(call_id="c1", name="find_order", arguments='{"number": 5}', created_at=1000.0)
