@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.exceptions import TemporalError
 from temporalio.service import RPCError
 
+from activities.reporter import Reporter
 from agents.hosting import HostedAgent
 from common.errors import Unavailable
 from common.status import Status
@@ -48,6 +49,8 @@ AGAIN_SECONDS = 2.0
 
 ORDER_TIMEOUT = timedelta(seconds=5)
 
+NOBODY_HAS_IT = "takes no calls any more, and no other host has the agent yet."
+
 _ENDING = {Status.DRAINING, Status.STOPPED, Status.FAILED}
 
 
@@ -69,10 +72,14 @@ class HostClosed(HostGoing):
 class Farewell:
     """One agent on its way out."""
 
-    def __init__(self, agent: HostedAgent, replica_id: str, attempt: int) -> None:
-        self.agent, self.replica_id, self._attempt = agent, replica_id, attempt
+    def __init__(self, agent: HostedAgent, reporter: Reporter, *, moving: bool) -> None:
+        self.agent, self.reporter = agent, reporter
+        self.moving = moving
+        """Whether it is on its way, and no other host has it yet."""
         self.free = asyncio.Event()
         """Set once nobody needs the agent here for new calls."""
+        if not moving:
+            self.free.set()
         self.unheard = asyncio.Event()
         """Set while its workflow may have ordered something that this host does not know."""
         self.draining = False
@@ -84,11 +91,16 @@ class Farewell:
         """How its replica is, by Postgres."""
         ending = replica.status in _ENDING
         self.draining = replica.status is Status.DRAINING
-        if ending or (replica.status is Status.RUNNING and replica.attempt > self._attempt):
-            self.free.set()
+        if ending or (replica.status is Status.RUNNING and replica.attempt > self.reporter.attempt):
+            self.arrived()
         if ending and replica.sequence != self._sequence:
             self._sequence = replica.sequence
             self.unheard.set()
+
+    def arrived(self) -> None:
+        """Another host has it, or it is to end."""
+        self.moving = False
+        self.free.set()
 
     def hope(self, *, others: bool) -> None:
         """Whether there is another host that can take the agent over."""
@@ -128,21 +140,19 @@ class Farewells:
     def say(
         self,
         agent: HostedAgent,
-        replica_id: str,
-        attempt: int,
+        reporter: Reporter,
         seconds: float,
         *,
         moving: bool = False,
         ordered: bool = False,
     ) -> asyncio.Task[None]:
         """See an agent off, whose last calls have so many seconds. One that is `moving` takes calls until
-        another host has it; of one that may be `ordered` to end, the workflow is asked for the order.
+        another host has it, and its workflow hears where none has; of one that may be `ordered` to end, the
+        workflow is asked for the order.
 
         The task it gives is done when nothing of the agent is left here.
         """
-        farewell = Farewell(agent, replica_id, attempt)
-        if not moving:
-            farewell.free.set()
+        farewell = Farewell(agent, reporter, moving=moving)
         if ordered:
             farewell.unheard.set()
         task = asyncio.create_task(self._see_off(farewell, seconds), name="see off an agent")
@@ -168,7 +178,10 @@ class Farewells:
             with suppress(TimeoutError):
                 await asyncio.wait_for(farewell.free.wait(), MOST_SECONDS)
             farewell.free.set()
-            await farewell.agent.leave(seconds)
+            leaving = farewell.agent.leave(seconds)
+            if farewell.moving:
+                await farewell.reporter.tell(Status.DEGRADED, reason=f"Host {self._host} {NOBODY_HAS_IT}")
+            await leaving
         finally:
             heeding.cancel()
 
@@ -178,14 +191,14 @@ class Farewells:
             await asyncio.sleep(LOOK_SECONDS)
             replicas, others = await self._ask()
             for each in self._all:
-                if replica := replicas.get(each.replica_id):
+                if replica := replicas.get(each.reporter.replica_id):
                     each.told(replica)
                     each.hope(others=others)
                 each.give_up()
 
     async def _ask(self) -> tuple[Mapping[str, ToldReplica], bool]:
         """What Postgres tells of their replicas, and whether another host takes agents."""
-        ids = {each.replica_id for each in self._all}
+        ids = {each.reporter.replica_id for each in self._all}
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._database.begin() as db_session:
                 replicas = await ReplicaRepository(db_session).told(ids)
@@ -205,14 +218,15 @@ class Farewells:
             farewell.unheard.clear()
             try:
                 async with self._turn:
-                    order = await self._order(farewell.replica_id)
+                    order = await self._order(farewell.reporter.replica_id)
             except TemporalError as error:
-                logger.warning("the order for %s can't be asked for: %s", farewell.replica_id, error)
+                replica_id = farewell.reporter.replica_id
+                logger.warning("the order for %s can't be asked for: %s", replica_id, error)
                 await _soon_again(farewell)
                 continue
             if order:
                 farewell.agent.leave(order.drain_seconds, notice=order.notice_seconds, last=order.last)
-                farewell.free.set()
+                farewell.arrived()
             elif farewell.draining:  # it is still on its way to the workflow
                 await _soon_again(farewell)
 

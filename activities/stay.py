@@ -179,8 +179,7 @@ class Stay:
         going = activity.is_worker_shutdown() or self._host.door.emptying.is_set()
         self._farewell = self._host.farewells.say(
             tenant.agent,
-            self._reporter.replica_id,
-            tenant.attempt,
+            self._reporter,
             self._drain_seconds,
             moving=going and self._registered and not (given_up or tenant.agent.leaving),
             ordered=given_up,

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,15 @@ class Accepted:
     """When its 202 was here."""
 
 
+class Busy(StackError):
+    """The API has too much to do, and took nothing."""
+
+    def __init__(self, path: str, again: float) -> None:
+        super().__init__(f"{path} answered 503")
+        self.again = again
+        """In how many seconds it wants to be asked again."""
+
+
 @dataclass(frozen=True)
 class Bench:
     """A running stack and clients of its API and of LiveKit's."""
@@ -73,6 +83,8 @@ class Bench:
         """When the answer came, and what it is."""
         async with self.http.request(method, f"{self.stack.api_url}{path}", **more) as response:
             at = time.time()
+            if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise Busy(path, float(response.headers["Retry-After"]))
             if response.status != expect:
                 raise StackError(f"{path} answered {response.status}: {await response.text()}")
             return at, await response.json()

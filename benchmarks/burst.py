@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from benchmarks.bench import Accepted, Agent, Bench, open_bench
+from benchmarks.bench import Accepted, Agent, Bench, Busy, open_bench
 from benchmarks.measure import Goal, Result, Series
 from benchmarks.registrations import NotRegistered
 from benchmarks.scale import Scale, Tell
@@ -23,22 +23,37 @@ class Burst:
     all_accepted: float
     all_registered: float
     problems: tuple[str, ...] = ()
+    refusals: int = 0
+    """Requests that were told to come again, and came."""
 
 
 async def deploy_at_once(bench: Bench, agents: list[Agent], seconds: float = _SECONDS) -> Burst:
-    """Send every request without waiting for any, and give all agents `seconds` to come."""
-    began = time.time()
-    answers = await asyncio.gather(*(bench.deploy(agent) for agent in agents), return_exceptions=True)
+    """Send every request without waiting for any, again where the API wants that, and give all agents
+    `seconds` to come."""
+    began, refusals = time.time(), 0
+
+    async def one(agent: Agent) -> Accepted:
+        nonlocal refusals
+        while True:
+            try:
+                return await bench.deploy(agent)
+            except Busy as busy:
+                if time.time() - began > seconds:
+                    raise
+                refusals += 1
+                await asyncio.sleep(busy.again)
+
+    answers = await asyncio.gather(*(one(agent) for agent in agents), return_exceptions=True)
     requests = [answer for answer in answers if isinstance(answer, Accepted)]
     problems = [str(answer) for answer in answers if isinstance(answer, BaseException)]
     if problems:
-        return Burst(math.inf, math.inf, tuple(problems))
+        return Burst(math.inf, math.inf, tuple(problems), refusals)
     accepted = max(request.accepted for request in requests) - began
     try:
         times = await bench.registered(*agents, after=began, seconds=seconds)
     except NotRegistered as error:
-        return Burst(accepted, math.inf, (str(error),))
-    return Burst(accepted, max(times.values()) - began)
+        return Burst(accepted, math.inf, (str(error),), refusals)
+    return Burst(accepted, max(times.values()) - began, refusals=refusals)
 
 
 async def measure(scale: Scale, tell: Tell) -> list[Result]:

@@ -8,7 +8,7 @@ from benchmarks.measure import TIMES, Goal, Result, Series, Unit, amount
 from benchmarks.processes import mcores, pss
 from benchmarks.scale import Scale, Tell
 from benchmarks.stock import stock_worker
-from stack.config import Service
+from stack.config import Service, StackError
 
 _IDLE = Goal(at_most=0.3)
 _STOCK = "stock"
@@ -23,6 +23,8 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
         await bench.settle()
         tell(f"{scale.many} agents are deployed at once")
         burst = await deploy_at_once(bench, agents, _PATIENCE_SECONDS)
+        if burst.problems:
+            raise StackError(f"{len(burst.problems)} of them did not come; the first: {burst.problems[0]}")
         await bench.settle(seconds=60)
         tell("a stock worker starts")
         async with stock_worker(bench) as stock:
@@ -40,7 +42,7 @@ async def measure(scale: Scale, tell: Tell) -> list[Result]:
             f"{many} on one host, deployed at once → all registered",
             "s",
             registered,
-            note=_note(burst.problems),
+            note=f"{burst.refusals} requests were told to come again, and came" if burst.refusals else "",
         ),
         Result(
             f"CPU of the host with {many} at rest, per agent",
@@ -72,7 +74,3 @@ def _all_told(name: str, by_server: dict[str, float], stock: float, *, cpu: bool
     parts = ", ".join(f"{server} {amount(value, unit)}" for server, value in by_server.items())
     total = Series((sum(by_server.values()),))
     return Result(name, unit, total, Series((stock,)), better="less", note=parts)
-
-
-def _note(problems: tuple[str, ...]) -> str:
-    return f"{len(problems)} problems; the first: {problems[0]}" if problems else ""

@@ -97,7 +97,7 @@ class Fleet:
             return False
         try:
             await workflow.wait_condition(
-                lambda: not replica.moving, timeout=policy.HANDOVER, timeout_summary="another host has it"
+                lambda: not replica.moving, timeout=policy.MOVE_TIMEOUT, timeout_summary="another host has it"
             )
         except TimeoutError:
             replica.moving = None

@@ -74,7 +74,10 @@ NOTICE = timedelta(seconds=5)
 """How long a replaced version still takes calls: tokens name their version, and some are on their way."""
 
 HANDOVER = timedelta(seconds=2)
-"""How long a host that gives agents up on purpose still takes their calls, while others register them."""
+"""How long a host that gives agents up still takes their calls, where no other one takes agents."""
+
+MOVE_TIMEOUT = timedelta(seconds=20)
+"""How long an agent counts as on its way, calls being answered, while its old host says nothing else."""
 
 HEARTBEAT = timedelta(seconds=2)
 """Between two heartbeats of a host, and of an agent that is not registered yet."""

@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities import farewells
 from activities.farewells import Farewells
+from activities.reporter import Reporter
 from agents.hosting import HostedAgent
 from common.keys import make_master_key
 from common.status import Standing, Status
@@ -26,7 +27,7 @@ from db.repositories.agents import AgentRepository, StoredConfig
 from db.repositories.hosts import HostFigures, HostRepository
 from db.repositories.replicas import ReplicaRepository
 from tests.support.waiting import eventually
-from workflows.types import StopReplica
+from workflows.types import ReplicaChanged, ReplicaReport, StopReplica
 
 pytestmark = pytest.mark.integration
 
@@ -70,6 +71,7 @@ class Temporal:
     orders: dict[str, StopReplica] = field(default_factory=dict)
     away: bool = False
     asked: list[str] = field(default_factory=list)
+    told: list[ReplicaReport] = field(default_factory=list)
 
     def get_workflow_handle(self, workflow_id: str) -> Workflow:
         """Of a replica."""
@@ -91,6 +93,11 @@ class Workflow:
             raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
         return self.temporal.orders.get(self.id)
 
+    async def signal(self, name: str, change: ReplicaChanged, *, rpc_timeout: timedelta) -> None:
+        """The agent's workflow hears how the replica is."""
+        assert name == "replica_changed"
+        self.temporal.told.append(change.report)
+
 
 @dataclass
 class Place:
@@ -105,7 +112,12 @@ class Place:
     def says(self, agent: Agent, *, moving: bool = False, ordered: bool = False) -> asyncio.Task[None]:
         """The agent's first attempt is over."""
         hosted = cast("HostedAgent", agent)
-        return self.farewells.say(hosted, self.replica_id, 1, DRAIN, moving=moving, ordered=ordered)
+        return self.farewells.say(hosted, self.reporter(), DRAIN, moving=moving, ordered=ordered)
+
+    def reporter(self, replica: str = "") -> Reporter:
+        """Of a first attempt."""
+        client = cast("Client", self.temporal)
+        return Reporter(client, str(self.agent_id), replica or self.replica_id, HERE, 1)
 
     async def tells(self, **values: Any) -> None:
         """What Postgres has of the replica."""
@@ -172,6 +184,7 @@ async def test_it_takes_calls_until_another_host_has_registered_it(place: Place,
     assert place.farewells.staying == 0
     assert not task.done(), "its call goes on"
     await _goes(agent, task)
+    assert place.temporal.told == [], "nothing was wrong"
 
 
 @pytest.mark.parametrize("heeds", [None, Standing.DRAINED])
@@ -186,12 +199,14 @@ async def test_it_waits_for_nobody_where_no_other_host_takes_agents(
     assert (done, agent.told) == (set(), []), "others may be about to come"
     await agent.is_told(DRAIN)
     await _goes(agent, task)
+    why = "Host here takes no calls any more, and no other host has the agent yet."
+    assert place.temporal.told == [ReplicaReport(Status.DEGRADED, 1, HERE, reason=why)]
 
 
 async def test_it_does_not_wait_for_a_postgres_that_is_away(place: Place, agent: Agent) -> None:
     database = Database.connect("postgresql://postgres@127.0.0.1:1/nowhere", make_master_key())
     alone = Farewells(database, cast("Client", place.temporal), HERE)
-    task = alone.say(cast("HostedAgent", agent), place.replica_id, 1, DRAIN, moving=True)
+    task = alone.say(cast("HostedAgent", agent), place.reporter(), DRAIN, moving=True)
     await agent.is_told(DRAIN)
     await _goes(agent, task)
     await database.close()
@@ -220,7 +235,7 @@ async def test_hundreds_are_asked_about_at_once(place: Place, monkeypatch: pytes
     for number, agent in enumerate(agents):
         agent.over.set()
         replica_id = place.replica_id if number == 0 else f"{place.replica_id}-{number}"
-        place.farewells.say(cast("HostedAgent", agent), replica_id, 1, DRAIN, moving=True)
+        place.farewells.say(cast("HostedAgent", agent), place.reporter(replica_id), DRAIN, moving=True)
     await agents[0].is_told(DRAIN)
     assert questions[0] == 300
 

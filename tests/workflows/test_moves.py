@@ -7,6 +7,7 @@ import pytest
 from common.status import Status
 from tests.support.waiting import eventually
 from tests.workflows.conftest import HOST, World
+from workflows import policy
 from workflows.agent import AgentWorkflow
 from workflows.policy import HANDOVER, agent_workflow_id
 from workflows.replica import ReplicaWorkflow
@@ -55,7 +56,10 @@ async def test_a_planned_move_is_told_once_when_it_is_over(world: World) -> None
     assert world.story(deployment.deployment_id) == [S, R, R, D]
 
 
-async def test_a_move_that_finds_no_host_in_time_is_told(world: World) -> None:
+async def test_a_move_that_finds_no_host_in_time_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "MOVE_TIMEOUT", HANDOVER)
     deployment = await world.deploy(1)
     await world.told(R, deployment.deployment_id)
     (replica,) = await world.hosting(1)
@@ -72,6 +76,22 @@ async def test_a_move_that_finds_no_host_in_time_is_told(world: World) -> None:
 
     await eventually(again, "running again")
     assert world.records[-1].transitions[-1].reason is None
+
+
+async def test_a_host_that_lets_it_go_before_another_one_has_it_is_heard(world: World) -> None:
+    deployment = await world.deploy(1)
+    await world.told(R, deployment.deployment_id)
+    (replica,) = await world.hosting(1)
+    await _moves(world, replica)
+    gone = "Host one takes no calls any more."
+    await _tells(world, replica, ReplicaReport(D, 1, "one", None, gone))
+    assert (await world.told(D, deployment.deployment_id)).agent.last_error == gone
+    await _arrives(world, replica)
+
+    async def again() -> bool:
+        return world.story(deployment.deployment_id) == [S, R, D, R]
+
+    await eventually(again, "running again, and no word of a move")
 
 
 async def test_a_replica_that_was_not_well_does_not_get_well_by_moving(world: World) -> None:
