@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 from agents.immortal import immortalize
 
+gc.enable()
 try:
     immortalize()
 except Exception:  # calls would take more memory; without a forkserver there were none

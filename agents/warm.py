@@ -13,6 +13,7 @@ from common.errors import Unavailable
 from common.huge_pages import forgo_huge_pages
 
 PRELOAD = [
+    "agents.preload_begin",
     "agents.preload",
     "livekit.agents.ipc._preload",
     "agents.preload_end",
