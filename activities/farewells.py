@@ -180,10 +180,17 @@ class Farewells:
             farewell.free.set()
             leaving = farewell.agent.leave(seconds)
             if farewell.moving:
-                await farewell.reporter.tell(Status.DEGRADED, reason=f"Host {self._host} {NOBODY_HAS_IT}")
+                await self._tell(farewell.reporter, leaving)
             await leaving
         finally:
             heeding.cancel()
+
+    async def _tell(self, reporter: Reporter, leaving: asyncio.Task[None]) -> None:
+        """Have the workflow know that nobody takes the agent's calls, as long as something of it is here."""
+        await reporter.tell(Status.DEGRADED, reason=f"Host {self._host} {NOBODY_HAS_IT}")
+        while not (reporter.delivered or leaving.done()):
+            await asyncio.wait([leaving], timeout=AGAIN_SECONDS)
+            await reporter.deliver()
 
     async def _look(self) -> None:
         """Until nobody is left to be seen off."""

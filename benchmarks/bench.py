@@ -59,7 +59,7 @@ class Accepted:
 
 
 class Busy(StackError):
-    """The API has too much to do, and took nothing."""
+    """The API has too much to do; where it may have taken the wish, the same again is a newer one."""
 
     def __init__(self, path: str, again: float) -> None:
         super().__init__(f"{path} answered 503")
@@ -84,7 +84,7 @@ class Bench:
         async with self.http.request(method, f"{self.stack.api_url}{path}", **more) as response:
             at = time.time()
             if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                raise Busy(path, float(response.headers["Retry-After"]))
+                raise Busy(path, float(response.headers.get("Retry-After", 2)))
             if response.status != expect:
                 raise StackError(f"{path} answered {response.status}: {await response.text()}")
             return at, await response.json()

@@ -105,9 +105,10 @@ class Fleet:
         return False
 
     def strays(self, live: Deployment | None) -> list[Replica]:
-        """Replicas of rollouts that came to nothing: neither draining nor serving `live`."""
+        """Replicas of rollouts that came to nothing: neither draining nor serving `live`, nor inherited."""
         serving = live.request.deployment_id if live else None
-        return [r for r in self._state.replicas.values() if r.deployment_id != serving and not r.draining]
+        ours = [r for r in self._state.replicas.values() if r.fingerprint]
+        return [r for r in ours if r.deployment_id != serving and not r.draining]
 
     def of(self, deployment: Deployment) -> list[Replica]:
         """The replicas that serve `deployment`."""

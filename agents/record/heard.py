@@ -74,28 +74,29 @@ class SpokenText(TextOutput):
         self._recorder = recorder
         self._text = ""
         self._whole = ""
-        """The last utterance whose words have all come, until it is a turn."""
+        """The last utterance, or part of one, whose words have all come, until it is a turn."""
         self._turn = ""
         """The last turn, while words of it may come."""
 
     async def capture_text(self, text: str) -> None:
         """The next words."""
+        if not self._text:
+            self._whole = ""
         self._text += text
         if not self._is_written:
             self._recorder.draft("agent", storable(self._text))
 
     def flush(self) -> None:
         """The utterance is over."""
-        self._whole, self._text, self._turn = _one_line(self._text), "", ""
+        self._whole, self._text, self._turn = _one_line(storable(self._text)), "", ""
 
     def became(self, turn: Turn) -> None:
         """An utterance is a turn. On a busy machine livekit-agents may give its last words only then: they
         would be what is said now, and once more in the transcript when this agent is lost."""
         text = _one_line(turn.text)
-        if text == self._whole:
-            self._whole = ""
-        else:
-            self._turn = text
+        if text.startswith(self._whole):
+            self._turn = text.removeprefix(self._whole).strip()
+        self._whole = ""
 
     @property
     def _is_written(self) -> bool:

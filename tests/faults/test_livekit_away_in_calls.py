@@ -23,6 +23,8 @@ AWAY_SECONDS = 60.0 if LONG else 8.0
 AGAIN_SECONDS = 20.0
 """Until a caller has an agent again that hears them, once LiveKit is back; and until new callers have."""
 
+NOBODY = "No agent was registered when one was sent for."
+
 WITHIN = {"agent stays": {"drainSeconds": 120}, "agent is replaced": {}}
 """The tests' hosts give calls up five seconds after they gave the agent up, unless it says otherwise."""
 
@@ -82,7 +84,8 @@ async def test_a_call_goes_on_whose_agent_lost_livekit_for_some_seconds(
         await proxy.mend()
         call = await _goes_on(platform, caller, token)
         lost = [each["data"]["reason"] for each in call["events"] if each["event"] == "lost"]
-        assert len(caller.met) == 1 + len(lost), "each agent that came is told of"
+        came = [reason for reason in lost if reason != NOBODY]  # in a minute nobody may have come as well
+        assert len(caller.met) == 1 + len(came), "each agent that came is told of"
     await platform.reaches(agent["id"], "running", seconds=AGAIN_SECONDS)
     await is_greeted(platform, agent["slug"])
     await platform.stop(agent["id"])

@@ -94,7 +94,7 @@ class Calls:
             now = [len(one.answered) for one in self.askers]
             return all(count > earlier for count, earlier in zip(now, before, strict=True))
 
-        await eventually(all_are, "another answer for each caller", seconds=60)
+        await eventually(all_are, "another answer for each caller", seconds=40)
 
     async def talk(self) -> None:
         """Some more answers, whoever gets them."""
@@ -151,7 +151,6 @@ async def test_random_kills_among_ten_calls_leave_nobody_alone_and_lose_no_word(
         await ends.aclose()
         await asyncio.gather(*(_is_whole(platform, one) for one in calls.askers))
     assert max(seconds for one in calls.askers for seconds in [0.0, *one.alone]) <= HOST_SECONDS
-    assert calls.answers >= 3 * CALLS, "they asked all the while"
 
 
 async def _is_whole(platform: Platform, one: Asker) -> None:

@@ -91,7 +91,7 @@ async def _is_given_to(platform: Platform, agent: Json, host: str) -> None:
 
 
 async def _more_are_answered(answered: list[str]) -> None:
-    """Callers who come from now on; how many come in a second is the machine's affair."""
+    """Callers who are answered from now on; how many that are in a second is the machine's affair."""
     before = len(answered)
 
     async def more() -> bool:

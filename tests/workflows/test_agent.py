@@ -266,6 +266,27 @@ async def test_what_a_workflow_that_was_terminated_left_behind_ends_with_the_age
     assert len(world.replicas()) == 3
 
 
+async def test_what_a_workflow_that_was_terminated_left_behind_serves_on_where_the_next_rollout_fails(
+    world: World,
+) -> None:
+    first = await world.deploy(1)
+    await world.told(R, first.deployment_id)
+    await world.client.get_workflow_handle(agent_workflow_id(world.agent_id)).terminate("an accident")
+    left = LeftReplica(f"agent-{world.agent_id}-v1-r1", first.deployment_id, 1, 1, R, 1, HOST)
+    world.unhostable[2] = "The provider is gone."
+    second = await world.deploy(2, seen=Seen(sequence=7, replicas=1, left=[left]))
+    await world.told(Status.FAILED, second.deployment_id)
+    assert await world.hosting(1) == [left.id]
+    assert world.releases == []
+    third = await world.deploy(1)
+    await world.told(R, third.deployment_id)
+
+    async def replaced() -> bool:
+        return [release.replica_id for release in world.releases] == [left.id]
+
+    await eventually(replaced, "it to end once another replica is there")
+
+
 @pytest.mark.parametrize("wish", ["retry", "stop"])
 async def test_what_the_state_does_not_allow_is_refused(world: World, wish: str) -> None:
     deployment = await world.deploy(1)

@@ -80,5 +80,26 @@ async def test_a_turn_that_is_not_as_it_was_spoken_keeps_nothing_else_back() -> 
     await said.words("five euros")
     said.spoken.flush()
     said.turn("*five* euros")
-    await said.words("Anything else?")
-    assert said.told == ["five", "euros", "[*five* euros]", "Anything", "else?"]
+    await said.words("*five* euros")
+    assert said.told == ["five", "euros", "[*five* euros]", "*five*", "euros"]
+
+
+async def test_of_an_utterance_in_parts_the_last_one_may_be_late() -> None:
+    said = Said()
+    await said.words("Let me see.")
+    said.spoken.flush()
+    said.turn("Let me see. It ships today.")
+    await said.words("It ships today.")
+    said.spoken.flush()
+    assert said.told == ["Let", "me", "see.", "[Let me see. It ships today.]"]
+    await said.words("Let me")
+    assert said.told[4:] == ["Let", "me"]
+
+
+async def test_a_turn_that_was_interrupted_keeps_nothing_back() -> None:
+    said = Said()
+    await said.words("Sorry, I did")
+    said.spoken.flush()
+    said.turn("Sorry, I")
+    await said.words("Sorry, I")
+    assert said.told == ["Sorry,", "I", "did", "[Sorry, I]", "Sorry,", "I"]
