@@ -171,6 +171,8 @@ class Farewells:
         await asyncio.gather(*self._all.values(), return_exceptions=True)
         if self._looking:
             self._looking.cancel()
+            # It may be asking: whoever closes the database next would leave its connection open.
+            await asyncio.gather(self._looking, return_exceptions=True)
 
     async def _see_off(self, farewell: Farewell, seconds: float) -> None:
         heeding = asyncio.create_task(self._heed(farewell), name="heed the orders of an agent that leaves")

@@ -35,7 +35,7 @@ async def test_calls_on_a_server_that_is_away_stay_open(database: Database, data
     async with aiohttp.ClientSession() as http:
         check = RoomCheck(database, make_settings(database_url), http, lambda: None, page=1)
         assert await check.roomless() == []
-        (trouble,) = check.troubles.values()
+        trouble = check.troubles[None]  # of the platform's own server; calls of other tests may be on others
         assert "can't be reached: connection refused. Check LIVEKIT_URL" in trouble
 
         async with database.begin() as db_session:
