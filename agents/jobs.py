@@ -17,8 +17,8 @@ from livekit.agents.job import JobExecutorType, RunningJobInfo
 
 from agents.call_job import CallJob
 from agents.entry import end_call, hold_call, make_ready
+from agents.forked import job_context
 from agents.spares import Spares
-from agents.warm import job_context
 
 logger = logging.getLogger(__name__)
 

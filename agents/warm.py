@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import platform
 import time
 from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.context import ForkServerContext
 
+from agents.forked import job_context
 from common.errors import Unavailable
 from common.huge_pages import forgo_huge_pages
 
@@ -24,13 +23,6 @@ PRELOAD = [
 
 class CallsCannotBegin(Unavailable):
     """No job process begins on this host; another one may do better."""
-
-
-def job_context() -> ForkServerContext | SpawnContext:
-    """How job processes start. Outside of Linux a fork may not use all that its parent has loaded."""
-    if platform.system() == "Linux":
-        return multiprocessing.get_context("forkserver")
-    return multiprocessing.get_context("spawn")
 
 
 def _nothing() -> None:

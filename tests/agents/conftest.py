@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 
-from agents import jobs, registration
+from agents import registration
+from agents.forked import job_context
 from agents.warm import PRELOAD
 from tests.agents.fake_livekit import FakeLiveKit
 
@@ -18,11 +18,10 @@ LOADED = [*PRELOAD, "tests.support.beginning", "tests.agents.leaking"]
 
 
 @pytest.fixture
-async def forkserver(monkeypatch: pytest.MonkeyPatch) -> None:
+async def forkserver() -> None:
     """Pools of job processes fork from it, and nothing is left to load when one is given its time."""
-    context = multiprocessing.get_context("forkserver")
+    context = job_context()
     context.set_forkserver_preload(LOADED)
-    monkeypatch.setattr(jobs, "job_context", lambda: context)
     trial = context.Process(target=print)
     trial.start()
     await asyncio.to_thread(trial.join)
