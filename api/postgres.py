@@ -56,6 +56,17 @@ class Postgres:
         except DBAPIError as error:
             raise _translated(error) from error
 
+    @asynccontextmanager
+    async def moment(self) -> AsyncIterator[AsyncSession]:
+        """A transaction for reading, whose queries all see the same moment: what they find fits together.
+
+        Raises:
+            Unavailable, InvalidInput: as `begin` does.
+        """
+        async with self.begin() as db_session:
+            await db_session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield db_session
+
 
 def _translated(error: DBAPIError) -> Exception:
     state = str(getattr(error.orig, "sqlstate", None) or "")

@@ -66,14 +66,14 @@ class AgentService:
     async def list(self, cursor: str | None, limit: int) -> AgentPage:
         """A page of agents, newest first."""
         after = Cursor.decode(cursor)
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             page = await self._repository(db_session).list(after, limit)
         items = [AgentItem.of(view) for view in page.items]
         return AgentPage(items=items, next_cursor=page.next_cursor)
 
     async def get(self, ref: str) -> AgentAnswer:
         """One agent by id or slug."""
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             agent = await self._repository(db_session).get(ref)
             return await self._answer(db_session, agent)
 

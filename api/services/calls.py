@@ -61,7 +61,7 @@ class CallService:
         """
         cursor = Cursor.decode(query.cursor)
         since, until = instant(query.since, "/from"), instant(query.until, "/to")
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             agent_id = None
             if query.agent:
                 agent_id = (await AgentRepository(db_session, self.postgres.box).get(query.agent)).id
@@ -73,7 +73,7 @@ class CallService:
 
     async def get(self, call_id: str) -> CallAnswer:
         """One call with its turns and events."""
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             return await _answer(db_session, await CallRepository(db_session).get(id_of(call_id)))
 
     async def end(self, call_id: str, actor: str) -> CallAnswer:

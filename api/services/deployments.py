@@ -181,7 +181,7 @@ class DeploymentService:
 
     async def show(self, deployment_id: UUID, state: DeploymentState | None = None) -> DeploymentAnswer:
         """A deployment with its transitions."""
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             deployments = DeploymentRepository(db_session)
             row = await deployments.get(deployment_id)
             return DeploymentAnswer.of(row, await deployments.transitions(row.id), self.settings, state)
@@ -189,7 +189,7 @@ class DeploymentService:
     async def history(self, ref: str, cursor: str | None, limit: int) -> DeploymentPage:
         """A page of an agent's deployments, newest first."""
         after = Cursor.decode(cursor)
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             agent = await AgentRepository(db_session, self.postgres.box).get(ref)
             page = await HistoryRepository(db_session).deployments(agent.id, after, limit)
         items = [DeploymentAnswer.of(row, transitions, self.settings) for row, transitions in page.items]
@@ -201,7 +201,7 @@ class DeploymentService:
         The number alone would not do: it grows with what its workflow tells, which may come late, while a
         deployment is written before its workflow hears of it.
         """
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             agent = await AgentRepository(db_session, self.postgres.box).get(ref)
             if agent.deployment_id is None:
                 return agent, None, str(agent.sequence)

@@ -51,5 +51,5 @@ class ErasureService:
             wanted = UUID(erasure_id)
         except ValueError:
             raise NotFound(f"There is no erasure “{erasure_id}”.") from None
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             return ErasureAnswer.of(*await ErasureRepository(db_session).get(wanted))

@@ -22,7 +22,7 @@ class HostService:
 
     async def list(self) -> HostPage:
         """Every host that was heard of lately, by name."""
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             return HostPage(items=[HostItem.of(seen) for seen in await HostRepository(db_session).list()])
 
     async def order(self, name: str, standing: Standing, actor: str) -> HostItem:

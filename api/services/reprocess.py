@@ -80,5 +80,5 @@ class ReprocessService:
             found = UUID(reprocess_id)
         except ValueError:
             raise NotFound(f"There is no reprocessing “{reprocess_id}”.") from None
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             return ReprocessAnswer.of(await ReprocessRepository(db_session).get(found))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.metrics import Gauges
 from api.postgres import Postgres
@@ -38,7 +34,7 @@ class StatsService:
         """
         now = datetime.now(UTC)
         range_ = _range(since, until, now)
-        async with self._moment() as db_session:
+        async with self.postgres.moment() as db_session:
             stats = StatsRepository(db_session)
             tally = (await stats.tallies(range_)).whole
             answer: OverviewAnswer = OverviewAnswer.of(
@@ -61,7 +57,7 @@ class StatsService:
         """
         now = datetime.now(UTC)
         range_ = _range(since, until, now)
-        async with self._moment() as db_session:
+        async with self.postgres.moment() as db_session:
             agent = await AgentRepository(db_session, self.postgres.box).get(ref)
             found = await StatsRepository(db_session).tallies(range_, agent.id)
         answer: AgentStatsAnswer = AgentStatsAnswer.of(
@@ -77,16 +73,9 @@ class StatsService:
         )
         return answer
 
-    @asynccontextmanager
-    async def _moment(self) -> AsyncIterator[AsyncSession]:
-        """A transaction that sees one moment: a call that is counted meanwhile is met once."""
-        async with self.postgres.begin() as db_session:
-            await db_session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            yield db_session
-
     async def gauges(self) -> Gauges:
         """What Prometheus is told of the platform as a whole."""
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             stats = StatsRepository(db_session)
             return Gauges(
                 await stats.agents_by_status(),

@@ -64,7 +64,7 @@ class VersionService:
     async def list(self, ref: str, cursor: str | None, limit: int) -> VersionPage:
         """A page of an agent's versions, newest first."""
         after = Cursor.decode(cursor)
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             agent = await self._agents(db_session).get(ref)
             page = await VersionRepository(db_session).list(agent.id, after, limit)
         items = [VersionItem.of(view, agent.live_version) for view in page.items]
@@ -72,14 +72,14 @@ class VersionService:
 
     async def get(self, ref: str, number: int) -> VersionAnswer:
         """One version with its config."""
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             agents = self._agents(db_session)
             agent = await agents.get(ref)
             return await self._answer(db_session, agent, await agents.version(agent.id, number))
 
     async def diff(self, ref: str, from_: VersionRef, to: VersionRef) -> DiffAnswer:
         """What differs between two versions, or a version and the draft."""
-        async with self.postgres.begin() as db_session:
+        async with self.postgres.moment() as db_session:
             agents = self._agents(db_session)
             agent = await agents.get(ref)
             before = await _config(agents, agent, from_)

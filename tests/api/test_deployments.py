@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from common.errors import Conflict
 from common.status import Status
+from db.models import TransitionRow
+from db.repositories.deployments import DeploymentRepository
 from tests.api.conftest import Client, FakeWorkflows
 from tests.api.helpers import CONFIG, deploy, deploys, make_agent, make_live, report, unique
 from tests.api.test_http import problem
@@ -28,6 +32,28 @@ async def test_deploy_publishes_the_draft_once(client: Client, workflows: FakeWo
     assert (await deploy(client, agent, version=1))["version"] == 1
     assert (await deploy(client, agent))["replicas"] == 4
     assert (await client.get(f"/api/deployments/{first['id']}")).json()["version"] == 1
+
+
+async def test_what_is_told_of_a_deployment_is_of_one_moment(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await make_agent(client)
+    shown = await deploy(client, agent)
+    transitions = DeploymentRepository.transitions
+
+    async def late(repository: DeploymentRepository, deployment_id: UUID) -> list[TransitionRow]:
+        await report(client, agent, Status.RUNNING, live=True)
+        return await transitions(repository, deployment_id)
+
+    with monkeypatch.context() as between:
+        between.setattr(DeploymentRepository, "transitions", late)
+        told = (await client.get(f"/api/deployments/{shown['id']}")).json()
+    assert (told["status"], [each["status"] for each in told["transitions"]]) == (
+        "validating",
+        ["validating"],
+    )
+    told = (await client.get(f"/api/deployments/{shown['id']}")).json()
+    assert (told["status"], told["transitions"][-1]["status"]) == ("running", "running")
 
 
 async def test_calls_may_go_on_as_long_as_the_replaced_version_says(
