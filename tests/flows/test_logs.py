@@ -21,6 +21,9 @@ NOWHERE = {
     "apiSecret": "secret-of-thirty-two-characters-and-more",
 }
 
+BUSY = ("event loop blocked", "inference is slower than realtime")
+"""What livekit-agents says on a busy machine: true, and not what is looked for."""
+
 
 async def _log(platform: Platform, agent: Json) -> list[Json]:
     page = await platform.call("GET", f"/api/agents/{agent['slug']}/logs")
@@ -62,8 +65,7 @@ async def test_the_log_of_a_call_from_its_deployment_to_its_crash(platform: Plat
         await _logged(platform, agent, "number 2")
         lines = await _logged(platform, agent, "takes up the conversation")
 
-    # On a busy machine livekit-agents says that its event loop waits: true, and not what is looked for.
-    lines = [line for line in lines if "event loop blocked" not in line["text"]]
+    lines = [line for line in lines if not any(busy in line["text"] for busy in BUSY)]
     (host,) = {line["source"] for line in lines} - {"control"}
     call = token["callId"]
     assert [(line["text"], line["source"], line["callId"]) for line in lines] == [
