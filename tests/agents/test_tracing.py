@@ -28,12 +28,10 @@ async def _conversation(platform: Platform, slug: str, seconds: float = 0) -> Js
     async with calling(token["url"], token["token"]) as caller:
         await caller.hears("Hello, how can I help?")
         until = asyncio.get_running_loop().time() + seconds
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER)
+        await caller.asks(ORDER, ANSWER)
         while asyncio.get_running_loop().time() < until:
             caller.heard.clear()
-            await caller.speaks(ORDER)
-            await caller.hears(ANSWER)
+            await caller.asks(ORDER, ANSWER)
 
     async def over() -> Json | None:
         call: Json = await platform.call("GET", f"/api/calls/{token['callId']}")

@@ -77,8 +77,7 @@ async def test_a_call_goes_on_whose_agent_lost_livekit_for_some_seconds(
     # The caller reaches LiveKit, and only the agent and its host do not.
     async with calling(platform.stack.livekit_url, token["token"]) as caller:
         await caller.hears(GREETING)
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER)
+        await caller.asks(ORDER, ANSWER)
         await proxy.cut()
         await asyncio.sleep(AWAY_SECONDS)
         await proxy.mend()
@@ -103,8 +102,7 @@ async def test_a_call_goes_on_when_livekit_is_killed_and_started_again(
         back = asyncio.Event()
         caller.room.on("reconnected", back.set)
         await caller.hears(GREETING)
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER)
+        await caller.asks(ORDER, ANSWER)
         (process,) = call_processes(platform.stack)
         if later:
             process.suspend()

@@ -39,8 +39,7 @@ COUNTS = {
 async def _goes_on(platform: Platform, caller: Caller, token: Json) -> None:
     """The new agent takes up the conversation, and answers."""
     await caller.hears(COMEBACK)
-    await caller.speaks(ORDER)
-    await caller.hears(ANSWER, seconds=25)
+    await caller.asks(ORDER, ANSWER, seconds=25)
     call = await settled(platform, token["callId"])
     said = [turn["text"] for turn in call["turns"]]
     assert said[0] == GREETING
@@ -60,8 +59,7 @@ async def test_a_killed_host_leaves_its_callers_to_another_one(
         token = await platform.token(agent["slug"])
         async with calling(token["url"], token["token"]) as caller:
             await caller.hears(GREETING)
-            await caller.speaks(ORDER)
-            await caller.hears(ANSWER)
+            await caller.asks(ORDER, ANSWER)
             first = (await caller.agent()).identity
             caller.heard.clear()
             await platform.stack.start("runtime")

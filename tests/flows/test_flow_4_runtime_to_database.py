@@ -16,20 +16,20 @@ async def test_turns_with_their_latencies_reach_the_database(platform: Platform)
     token = await platform.token(agent["slug"])
     async with calling(token["url"], token["token"]) as caller:
         await caller.hears("Hello, how can I help?")
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER)
+        await caller.asks(ORDER, ANSWER)
 
-        async def three_turns() -> Json | None:
+        async def answered() -> Json | None:
             call: Json = await platform.call("GET", f"/api/calls/{token['callId']}")
-            return call if len(call["turns"]) >= 3 else None
+            return call if call["turns"][-1]["text"] == ANSWER else None
 
-        call = await eventually(three_turns, "three turns while the call is going on")
+        call = await eventually(answered, "the answer in the record while the call is going on")
         assert call["status"] == "active"
         assert call["traceId"] is None, "without LangFuse there is no trace to look at"
 
     said = [(turn["role"], turn["text"]) for turn in call["turns"]]
-    assert said == [("agent", "Hello, how can I help?"), ("user", ORDER), ("agent", ANSWER)]
-    user, answer = call["turns"][1]["latencies"], call["turns"][2]["latencies"]
+    assert said[0] == ("agent", "Hello, how can I help?")
+    assert said[-2:] == [("user", ORDER), ("agent", ANSWER)]
+    user, answer = (turn["latencies"] for turn in call["turns"][-2:])
     assert 0 <= user["transcriptionDelay"] < 3
     assert 0 < user["endOfTurnDelay"] < 4
     assert 0 <= answer["llmNodeTtft"] < 1

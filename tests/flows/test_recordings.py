@@ -50,8 +50,7 @@ async def test_a_call_is_recorded_and_can_be_listened_to_in_parts(platform: Plat
     async with calling(token["url"], token["token"]) as caller:
         await caller.hears(NOTICE)
         await caller.hears("Hello, how can I help?")
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER)
+        await caller.asks(ORDER, ANSWER)
     (recording,) = await recorded(platform, token["callId"])
     assert recording["state"] == "stored"
     assert not recording["salvaged"]

@@ -94,8 +94,7 @@ async def test_a_caller_who_comes_back_to_the_room_goes_on(platform: Platform) -
     async with calling(token["url"], token["token"]) as caller:
         await caller.agent(seconds=6)
         await caller.hears(COMEBACK)
-        await caller.speaks(ORDER)
-        await caller.hears(ANSWER, seconds=20)
+        await caller.asks(ORDER, ANSWER, seconds=20)
         call = await settled(platform, token["callId"])
         assert (call["status"], call["endedAt"]) == ("active", None)
     await platform.stop(agent["id"])

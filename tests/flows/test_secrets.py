@@ -165,8 +165,7 @@ async def test_secrets_of_an_agent_in_a_call_can_be_read_nowhere(platform: Platf
 
         async with calling(token["url"], token["token"]) as caller:
             await caller.hears("Hello, how can I help?")
-            await caller.speaks(ORDER)
-            await caller.hears(ANSWER)
+            await caller.asks(ORDER, ANSWER)
             await _fails(platform, agent_id, _config(openai, "ws://127.0.0.1:9"), "can't be reached")
             wrong = _config(openai, livekit.livekit_url, WRONG)
             await _fails(platform, agent_id, wrong, "refused the API key")
