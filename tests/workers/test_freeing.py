@@ -120,5 +120,7 @@ async def test_what_nobody_foresaw_ends_it(
             raise ValueError("something that nobody foresaw")
 
     activities = _activities(database, database_url, Broken(), tmp_path)
+    before = asyncio.all_tasks()
     with pytest.raises(ValueError, match="nobody foresaw"):
         await asyncio.wait_for(host.free_the_last(activities, datetime.now(UTC)), 5)
+    assert asyncio.all_tasks() == before, "nothing goes on by itself"

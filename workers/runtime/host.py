@@ -148,10 +148,11 @@ async def free_the_last(activities: HostActivities, since: datetime) -> None:
         await left_alone.before(activities.host, activities.lease.process)
 
     # No caller waits for a thousand agents, for one may be elsewhere already; nor they for a caller.
-    await asyncio.gather(
+    async with kept(
         _at_last(_agents, "agents of this host's last process"),
         _at_last(_calls, "calls of this host's last process"),
-    )
+    ) as both:
+        await asyncio.gather(*both)
     # An agent that it was given in its last moment is not known to Postgres until it is slow to register.
     for _ in range(LAST_MOMENT_LOOKS):
         await asyncio.sleep((START_AT_ONCE + FOR_POSTGRES).total_seconds() / LAST_MOMENT_LOOKS)
