@@ -21,7 +21,7 @@ _LABELS = {
 }
 
 
-_UNHEARD_OF = range(20_000, 32_768)
+_FOR_SERVERS = range(20_000, 32_768)
 """Below the ports that systems give to outgoing connections (Linux from 32768, others from 49152): such a
 connection could have one before its server does."""
 
@@ -29,7 +29,7 @@ connection could have one before its server does."""
 def free_ports() -> Ports:
     """Ports that nobody listens on at this moment, for a second stack beside the usual one."""
     wanted = len(fields(Ports))
-    numbers = list(islice(filter(is_free, random.sample(_UNHEARD_OF, len(_UNHEARD_OF))), wanted))
+    numbers = list(islice(filter(is_free, random.sample(_FOR_SERVERS, len(_FOR_SERVERS))), wanted))
     return Ports(*numbers)
 
 

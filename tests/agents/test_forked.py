@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.process import BaseProcess
 
 import pytest
 
@@ -22,9 +23,9 @@ def test_how_a_process_ended_is_known_though_many_look_at_once() -> None:
             process, over = context.Process(target=threading.Event), threading.Event()
             process.start()
 
-            def look(process: object = process, over: threading.Event = over) -> None:
+            def look(process: BaseProcess = process, over: threading.Event = over) -> None:
                 while not over.is_set():
-                    process.is_alive()  # type: ignore[attr-defined]
+                    process.is_alive()
 
             looking = [threads.submit(look) for _ in range(LOOKERS)]
             threads.submit(process.join).result(30)
